@@ -1,0 +1,121 @@
+//! The camera door: list, read and, with a permit, erase what a docked camera holds.
+//!
+//! Blocking by design: USB libraries are. The daemon gives every camera a thread of its own.
+//! Real side: `folder` (a folder, a mounted card or stick). USB cameras come in through the same
+//! trait. Simulated side: `sim` makes cameras on disk and can make them fail.
+//!
+//! A camera never learns what a recording is; it only knows files.
+
+use crate::{
+    release::ErasePermit,
+    types::{SourcePath, fact::ClockOffset},
+};
+use jiff::Timestamp;
+use std::io::{self, Read};
+
+/// A regular file on a camera, as listed. Links and devices are never listed as files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEntry {
+    pub path: SourcePath,
+    /// Bytes.
+    pub size: u64,
+    /// Milliseconds since 1970 by the camera's clock.
+    pub modified_ms: Option<i64>,
+}
+
+/// A complete look at a camera.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    pub files: Vec<FileEntry>,
+    /// What was seen and not listed, in words: links, unreadable folders, unusable names.
+    pub caveats: Vec<String>,
+}
+
+/// Why a camera could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CameraError {
+    /// Pulled, powered off or unmounted: try again when it is back.
+    #[error("the camera is gone")]
+    Gone,
+    #[error("no such file on the camera: {0}")]
+    NoSuchFile(SourcePath),
+    /// The file is no longer what was listed; nothing was done to it.
+    #[error("{path} changed on the camera: {words}")]
+    Changed { path: SourcePath, words: String },
+    /// The camera, its mount or its profile does not allow erasing.
+    #[error("this camera may not be erased: {0}")]
+    ReadOnly(String),
+    #[error("more than {0} files on one camera")]
+    TooMany(usize),
+    #[error("cannot {doing}")]
+    Io {
+        doing: String,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// The most files one camera may hold; a listing beyond it is refused in words, not truncated.
+pub const FILES_MAX: usize = 200_000;
+
+/// One docked camera.
+pub trait Camera: Send {
+    /// Everything on it, in a stable order.
+    ///
+    /// # Errors
+    /// [`CameraError`]; a listing is whole or it is an error.
+    fn list(&mut self) -> Result<Listing, CameraError>;
+
+    /// A reader from `offset` bytes on; its errors are plain I/O errors.
+    ///
+    /// # Errors
+    /// [`CameraError::NoSuchFile`], [`CameraError::Gone`], [`CameraError::Io`].
+    fn open(&mut self, path: &SourcePath, offset: u64)
+    -> Result<Box<dyn Read + Send>, CameraError>;
+
+    /// Removes exactly the file the permit names, if it is still the one that was sealed:
+    /// size and time are compared immediately before.
+    ///
+    /// # Errors
+    /// [`CameraError::Changed`], [`CameraError::ReadOnly`], [`CameraError::NoSuchFile`] (it is
+    /// gone already), [`CameraError::Gone`], [`CameraError::Io`].
+    fn erase(&mut self, permit: &ErasePermit) -> Result<(), CameraError>;
+
+    /// Whether the camera still answers.
+    fn is_present(&mut self) -> bool;
+
+    /// How the camera's clock stands against `now`, before anything is set; `None` if it has none
+    /// that can be read.
+    ///
+    /// # Errors
+    /// [`CameraError`].
+    fn clock_offset(
+        &mut self,
+        now: Timestamp,
+        dock_synchronised: bool,
+    ) -> Result<Option<ClockOffset>, CameraError>;
+}
+
+impl dyn Camera {
+    /// Reads a small file whole: manifests, hash lists, identity files.
+    ///
+    /// # Errors
+    /// As [`Camera::open`]; [`CameraError::Changed`] if it is longer than `bytes_max`.
+    pub fn read_small(
+        &mut self,
+        path: &SourcePath,
+        bytes_max: u64,
+    ) -> Result<Vec<u8>, CameraError> {
+        let mut bytes = Vec::new();
+        let reader = self.open(path, 0)?;
+        reader
+            .take(bytes_max + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|source| CameraError::Io { doing: format!("read {path}"), source })?;
+        if bytes.len() as u64 > bytes_max {
+            let words = format!("it is longer than the {bytes_max} bytes such a file may have");
+            return Err(CameraError::Changed { path: path.clone(), words });
+        }
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,8 @@
+//! The dock's rules: facts folded into state, events turned into facts and actions.
+//!
+//! Pure: no clock, file, socket, thread or log. `fold` is the only writer of the folded state and
+//! runs after a fact is durable, so whatever a rule reads here is on disk.
+
+mod table;
+
+pub use table::{IndexBroken, MemoryTable, Table, View};

@@ -1,0 +1,477 @@
+//! Facts: what the dock remembers, and what the custody log says. One fact is one JSON line.
+//!
+//! **Format, version 1.** A line is one [`Entry`] as JSON without line breaks:
+//! `{"prev":HEX,"v":1,"seq":N,"at":RFC3339,"dock":ID,"actor":WHO,"fact":{"type":...}}`.
+//! `prev` is the SHA-256 of the line before (its bytes without the line feed); the first line of a
+//! dock's life carries 64 zeros. `seq` counts from 1 without gaps. Every kind of fact has a line
+//! in `tests/fixtures/facts-v1.jsonl` that must decode for ever; a change of meaning is a new `v`.
+
+use super::*;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The version this program writes. It reads this one and all before it.
+pub const VERSION: u32 = 1;
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub prev: Sha256Digest,
+    pub v: u32,
+    pub seq: u64,
+    /// The dock's clock, UTC.
+    pub at: Timestamp,
+    pub dock: DockId,
+    pub actor: Actor,
+    pub fact: Fact,
+}
+
+/// Something to be remembered, and who did it. The committer adds the rest.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewFact {
+    pub actor: Actor,
+    pub fact: Fact,
+}
+
+impl From<Fact> for NewFact {
+    /// A fact the dock itself established.
+    fn from(fact: Fact) -> Self {
+        Self { actor: Actor::dock(), fact }
+    }
+}
+
+/// A segment's place and shape on its camera: the same source is never taken twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    pub path: SourcePath,
+    /// Bytes, as listed by the camera.
+    pub size: u64,
+    /// The file's time as listed, milliseconds since 1970 by the camera's clock; if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified_ms: Option<i64>,
+    /// What the camera says the SHA-256 is; if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Sha256Digest>,
+}
+
+/// The manifest a recording came with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestRef {
+    pub path: SourcePath,
+    pub sha256: Sha256Digest,
+    pub trust: Trust,
+    /// The camera's own running number, from 1; only signed manifests have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    /// The hash of the manifest before, as this one claims.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Sha256Digest>,
+    /// In words, why the manifest is not trusted more than it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caveat: Option<String>,
+}
+
+/// A recording as the dock understands it; a later fact with the same id replaces it whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recording {
+    pub id: RecordingId,
+    pub camera: CameraId,
+    /// Stable on one camera: the same recording found again has the same name.
+    pub name: String,
+    /// The id of the officer, never a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub officer: Option<String>,
+    /// By the camera's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<Timestamp>,
+    pub class: Class,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bookmarks: Vec<Bookmark>,
+    /// How many media segments the camera says there are; if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segments_expected: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<ManifestRef>,
+    /// The camera profile that was used, and whether it allows erasing.
+    pub profile: String,
+    pub erase_allowed: bool,
+}
+
+/// A mark the officer set while recording.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bookmark {
+    pub at: Timestamp,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub label: String,
+}
+
+/// A file of a recording, before anything was read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
+    pub id: SegmentId,
+    pub recording: RecordingId,
+    pub camera: CameraId,
+    pub kind: FileKind,
+    /// Place within the recording, from 1; 0 for what is not media.
+    pub index: u32,
+    pub source: Source,
+    pub trust: Trust,
+    /// The camera itself says the segment is cut off.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+}
+
+/// Length and SHA-256 of one byte string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hashed {
+    pub size: u64,
+    pub sha256: Sha256Digest,
+}
+
+/// One part of a sealed object as it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    pub sha256: Sha256Digest,
+    pub md5: Md5Digest,
+}
+
+/// How a sealed object is cut into parts. All parts but the last have `part_size` bytes.
+///
+/// At most [`PartTable::PARTS_MAX`] parts, so that a line of the log and a record of the index
+/// stay far below sled's 128 KiB blob limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartTable {
+    pub part_size: u64,
+    /// Base64 of 48 bytes a part: its SHA-256, then its MD5.
+    #[serde(with = "packed_parts")]
+    pub parts: Vec<Part>,
+}
+
+impl PartTable {
+    /// The most parts an object may have; S3 would allow 10,000.
+    pub const PARTS_MAX: u64 = 512;
+
+    /// The SHA-256 composite of S3: base64 of the SHA-256 over all part digests, `-`, the count.
+    ///
+    /// Source: Amazon S3 user guide, "Checking object integrity", COMPOSITE checksums.
+    pub fn composite_sha256(&self) -> String {
+        let all: Vec<u8> = self.parts.iter().flat_map(|p| p.sha256.0).collect();
+        format!("{}-{}", Sha256Digest::of(&all).to_base64(), self.parts.len())
+    }
+
+    /// Bytes of part `number` (from 1) of an object of `total` bytes; 0 past its end.
+    pub fn part_len(&self, number: u32, total: u64) -> u64 {
+        let start = self.part_size * u64::from(number.saturating_sub(1));
+        self.part_size.min(total.saturating_sub(start))
+    }
+}
+
+mod packed_parts {
+    use super::{Md5Digest, Part, Sha256Digest};
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    pub fn serialize<S: Serializer>(parts: &[Part], to: S) -> Result<S::Ok, S::Error> {
+        let bytes: Vec<u8> =
+            parts.iter().flat_map(|p| p.sha256.0.into_iter().chain(p.md5.0)).collect();
+        to.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Part>, D::Error> {
+        let text = String::deserialize(from)?;
+        let bytes = STANDARD.decode(text).map_err(D::Error::custom)?;
+        let (parts, rest) = bytes.as_chunks::<48>();
+        if !rest.is_empty() {
+            return Err(D::Error::custom("a part table is a whole number of 48-byte rows"));
+        }
+        Ok(parts
+            .iter()
+            .map(|row| {
+                let (mut sha256, mut md5) = ([0; 32], [0; 16]);
+                sha256.copy_from_slice(&row[..32]);
+                md5.copy_from_slice(&row[32..]);
+                Part { sha256: Sha256Digest(sha256), md5: Md5Digest(md5) }
+            })
+            .collect())
+    }
+}
+
+/// What a sealed object holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    Segment(SegmentId),
+    /// The descriptive record of a recording: officer, times, verdicts, hashes, clock offset.
+    Record(RecordingId),
+}
+
+/// A sealed object, complete and fsynced in the spool, opened again and found equal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SealedObject {
+    pub id: ObjectId,
+    pub content: Content,
+    pub plain: Hashed,
+    pub sealed: Hashed,
+    pub table: PartTable,
+    /// The name in the store, fixed here so that every retry meets the same name.
+    pub key: String,
+    pub class: Class,
+    /// Object-lock retention asked of the store; none where the store is not to lock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retain_until: Option<Timestamp>,
+}
+
+/// Something missing that a camera's own numbering says was there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "missing", rename_all = "snake_case")]
+pub enum Gap {
+    /// Manifests `first` to `last` of this camera were never seen by this dock.
+    Recordings { first: u64, last: u64 },
+    /// A manifest's claim about the one before does not fit what this dock saw.
+    Chain { sequence: u64, claimed: Sha256Digest, seen: Sha256Digest },
+    /// The manifest lists a segment that is not on the camera.
+    Segment { recording: RecordingId, index: u32, path: SourcePath },
+}
+
+/// What a hold, a retry or a pause is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    Dock,
+    Camera(CameraId),
+    Recording(RecordingId),
+    Segment(SegmentId),
+}
+
+/// How the camera's clock stood against the dock's when it was docked, before anything was set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockOffset {
+    /// Camera minus dock, milliseconds.
+    pub camera_minus_dock_ms: i64,
+    /// Whether the dock's own clock was synchronised when this was measured.
+    pub dock_synchronised: bool,
+}
+
+/// A signed receipt exists on the dock's disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptRef {
+    /// SHA-256 of the receipt file.
+    pub sha256: Sha256Digest,
+    pub level: ReceiptLevel,
+}
+
+/// Everything the dock remembers. Field names are the format: see the module text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Fact {
+    /// The daemon started; `boot` is the kernel's boot id, so that reboots are visible.
+    DockStarted {
+        version: String,
+        boot: String,
+        clock_synchronised: bool,
+        config: Sha256Digest,
+    },
+    DockStopped {
+        why: String,
+    },
+    /// A camera answered in a bay and was recognised.
+    CameraDocked {
+        bay: BayName,
+        camera: CameraId,
+        profile: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clock: Option<ClockOffset>,
+    },
+    /// What a complete listing of a docked camera held.
+    CameraListed {
+        camera: CameraId,
+        files: u64,
+        bytes: u64,
+        new_files: u64,
+    },
+    CameraRemoved {
+        bay: BayName,
+        camera: CameraId,
+    },
+    /// Something in a bay was refused or could not be read; `words` are for people.
+    BayTrouble {
+        bay: BayName,
+        words: String,
+    },
+    RecordingSeen {
+        recording: Recording,
+    },
+    GapFound {
+        camera: CameraId,
+        gap: Gap,
+    },
+    SegmentSeen {
+        segment: Segment,
+    },
+    /// A seen source is no longer on its camera although nobody released it.
+    SegmentVanished {
+        segment: SegmentId,
+    },
+    /// Copied, hashed, sealed, fsynced and opened again. From here the spool holds it.
+    Sealed {
+        segment: SegmentId,
+        verdict: Verdict,
+        object: SealedObject,
+    },
+    /// The descriptive record of a recording was sealed, covering every segment sealed before.
+    RecordSealed {
+        recording: RecordingId,
+        object: SealedObject,
+    },
+    /// A copy attempt failed; the segment stays on the camera.
+    CopyFailed {
+        segment: SegmentId,
+        attempts: u32,
+        words: String,
+        retry_at: Timestamp,
+    },
+    /// The store opened a multipart upload for the object.
+    UploadCreated {
+        object: ObjectId,
+        upload: String,
+    },
+    /// Progress: the store acknowledged a part. May lag the disk by the stated bound.
+    PartAcknowledged {
+        object: ObjectId,
+        number: u32,
+        etag: String,
+    },
+    /// The upload id is no longer good; all parts will be sent again from the spool.
+    UploadAbandoned {
+        object: ObjectId,
+        words: String,
+    },
+    /// An upload attempt failed. Attempts are counted across restarts.
+    UploadFailed {
+        object: ObjectId,
+        attempts: u32,
+        words: String,
+        retry_at: Timestamp,
+    },
+    /// The store acknowledged the whole sealed object, and a later look agreed.
+    Stored {
+        object: ObjectId,
+        level: ReceiptLevel,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<String>,
+    },
+    /// The receipt is signed and fsynced on the dock.
+    Receipted {
+        object: ObjectId,
+        receipt: ReceiptRef,
+    },
+    /// The receipt also lies beside the object in the store.
+    ReceiptPlaced {
+        object: ObjectId,
+    },
+    /// The spool file is gone; the store has the object and the dock its receipt.
+    SpoolFreed {
+        object: ObjectId,
+    },
+    /// A sealed object in the spool no longer has the digest it was sealed with.
+    SpoolDamaged {
+        object: ObjectId,
+        words: String,
+    },
+    /// An independent second read of the source on the camera.
+    SecondRead {
+        segment: SegmentId,
+        read: Hashed,
+        agrees: bool,
+    },
+    Held {
+        target: Target,
+        reason: String,
+    },
+    Unheld {
+        target: Target,
+        reason: String,
+    },
+    Paused {
+        target: Target,
+        reason: String,
+    },
+    Resumed {
+        target: Target,
+    },
+    RetryAsked {
+        target: Target,
+    },
+    /// The class was changed after the recording was seen.
+    Reclassed {
+        recording: RecordingId,
+        class: Class,
+        reason: String,
+    },
+    /// The release rule agreed; the erase that follows is by this line's right.
+    Releasing {
+        segment: SegmentId,
+        receipt: Sha256Digest,
+        why: String,
+    },
+    /// The segment is no longer on the camera.
+    Released {
+        segment: SegmentId,
+    },
+    ReleaseFailed {
+        segment: SegmentId,
+        words: String,
+    },
+    /// A torn last line was cut off at start.
+    LogRepaired {
+        cut_bytes: u64,
+        kept_as: String,
+    },
+    /// The index was missing, stale or damaged and was made again from the log.
+    IndexRebuilt {
+        words: String,
+    },
+    /// Whole daily files older than the retention were folded into a snapshot and removed.
+    LogPruned {
+        through_seq: u64,
+        through_hash: Sha256Digest,
+    },
+}
+
+impl Fact {
+    /// Whether nobody may see a consequence before this is on disk. Progress may lag instead:
+    /// losing it costs a part, or a repeated line, never evidence.
+    pub fn must_be_durable(&self) -> bool {
+        !matches!(
+            self,
+            Self::PartAcknowledged { .. } | Self::CameraListed { .. } | Self::SpoolFreed { .. }
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn part_tables_pack_and_unpack() {
+        let row = |n: u8| Part { sha256: Sha256Digest([n; 32]), md5: Md5Digest([n; 16]) };
+        let table = PartTable { part_size: 8, parts: vec![row(1), row(2)] };
+        let text = serde_json::to_string(&table).unwrap();
+        assert_eq!(serde_json::from_str::<PartTable>(&text).unwrap(), table);
+        assert_eq!((table.part_len(1, 9), table.part_len(2, 9), table.part_len(3, 9)), (8, 1, 0));
+        assert!(table.composite_sha256().ends_with("-2"));
+        let cut = r#"{"part_size":8,"parts":"AAAA"}"#;
+        assert!(serde_json::from_str::<PartTable>(cut).is_err());
+    }
+}

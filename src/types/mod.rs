@@ -1,0 +1,15 @@
+//! The words everything else is said in: ids, digests, paths, verdicts and facts.
+//!
+//! Pure data. Nothing here knows a file, a socket or a clock; times are `jiff::Timestamp` values
+//! that somebody else read.
+
+mod digest;
+pub mod fact;
+mod id;
+mod path;
+mod verdict;
+
+pub use digest::{DigestError, Md5Digest, Sha256Digest};
+pub use id::{Actor, BayName, CameraId, DockId, IdError, ObjectId, RecordingId, SegmentId};
+pub use path::{PathError, SourcePath};
+pub use verdict::{Class, FileKind, ReceiptLevel, Trust, Verdict};
