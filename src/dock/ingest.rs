@@ -1,0 +1,311 @@
+//! From a camera's listing to facts: what is new, what is back, what is missing.
+//!
+//! A plan may name tens of thousands of files, so it is worked off in bounded steps.
+
+use super::{
+    Dock, IndexBroken, Records, Stage, View,
+    event::{Listed, Step},
+    machine::Work,
+    state::{RecordingState, SegmentState, key},
+};
+use crate::{
+    evidence::{self, PlannedFile, PlannedRecording},
+    types::{
+        BayName, CameraId, RecordingId, SegmentId, SourcePath,
+        fact::{Fact, Gap, Recording, Segment},
+    },
+};
+use jiff::{SignedDuration, Timestamp};
+use std::{collections::HashSet, ops::ControlFlow, vec};
+
+/// Files worked off in one step; bounds memory and the size of one commit.
+const STEP_FILES: usize = 256;
+/// Findings of one listing that are written to the log; the rest is counted.
+const FINDINGS_MAX: usize = 32;
+/// A docked camera is looked at again this long after its last listing.
+const LIST_EVERY: SignedDuration = SignedDuration::from_mins(5);
+const LIST_RETRY: SignedDuration = SignedDuration::from_secs(10);
+
+/// The rest of a plan.
+#[derive(Debug)]
+pub(super) struct Ingest {
+    recordings: vec::IntoIter<PlannedRecording>,
+    current: Option<(RecordingId, vec::IntoIter<PlannedFile>)>,
+    listed: HashSet<SourcePath>,
+    /// Where the search for vanished files goes on; none before it began.
+    vanished_from: Option<Vec<u8>>,
+    files: u64,
+    bytes: u64,
+    new_files: u64,
+}
+
+impl Dock {
+    pub(super) fn handle_listed(
+        &mut self,
+        now: Timestamp,
+        name: &BayName,
+        listed: Listed,
+        view: &dyn View,
+        step: &mut Step,
+    ) -> Result<(), IndexBroken> {
+        let Some(bay) = self.finish_work(name, Work::List) else { return Ok(()) };
+        let Listed { plan, files, bytes } = listed;
+        bay.listed_at = Some(now);
+        bay.on_camera = (files, bytes);
+        let camera = bay.camera.clone();
+        let findings: Vec<String> = plan.findings.iter().map(ToString::to_string).collect();
+        let first = findings.first().cloned();
+        if bay.problem != first {
+            for words in findings.into_iter().take(FINDINGS_MAX) {
+                step.fact(Fact::BayTrouble { bay: name.clone(), words });
+            }
+            bay.problem = first;
+        }
+        let history = view.camera(&camera)?.and_then(|camera| camera.last_manifest);
+        for gap in evidence::continuity(history, &plan) {
+            step.fact(Fact::GapFound { camera: camera.clone(), gap });
+        }
+        let listed = plan
+            .recordings
+            .iter()
+            .flat_map(|recording| recording.files.iter().map(|file| file.source.path.clone()))
+            .collect();
+        bay.ingest = Some(Ingest {
+            recordings: plan.recordings.into_iter(),
+            current: None,
+            listed,
+            vanished_from: None,
+            files,
+            bytes,
+            new_files: 0,
+        });
+        Ok(())
+    }
+
+    pub(super) fn handle_list_failed(
+        &mut self,
+        now: Timestamp,
+        name: &BayName,
+        words: String,
+        step: &mut Step,
+    ) {
+        let Some(bay) = self.finish_work(name, Work::List) else { return };
+        bay.list_due = true;
+        bay.list_retry_at = now.saturating_add(LIST_RETRY).ok();
+        if bay.problem.as_ref() != Some(&words) {
+            step.fact(Fact::BayTrouble { bay: name.clone(), words: words.clone() });
+            bay.problem = Some(words);
+        }
+    }
+
+    /// Works off a piece of the plan; also decides when to look at the camera again.
+    pub(super) fn poll_ingest(
+        &mut self,
+        now: Timestamp,
+        name: &BayName,
+        view: &dyn View,
+        step: &mut Step,
+    ) -> Result<(), IndexBroken> {
+        let Some(bay) = self.bays.get_mut(name) else { return Ok(()) };
+        let Some(mut ingest) = bay.ingest.take() else {
+            let due = bay.listed_at.is_some_and(|at| now.duration_since(at).abs() >= LIST_EVERY);
+            bay.list_due |= due;
+            return Ok(());
+        };
+        let (camera, profile) = (bay.camera.clone(), bay.profile.clone());
+        let mut budget = STEP_FILES;
+        while budget > 0 {
+            match &mut ingest.current {
+                None => match ingest.recordings.next() {
+                    Some(planned) => {
+                        budget -= 1;
+                        let id = self.recording_facts(now, &camera, &profile, &planned, view, step)?;
+                        ingest.current = Some((id, planned.files.into_iter()));
+                    }
+                    None => break,
+                },
+                Some((recording, files)) => match files.next() {
+                    Some(file) => {
+                        budget -= 1;
+                        let (camera, recording) = (&camera, *recording);
+                        ingest.new_files +=
+                            self.file_facts(now, camera, recording, file, view, step)?;
+                    }
+                    None => ingest.current = None,
+                },
+            }
+        }
+        if budget > 0 && !vanished_facts(&camera, &mut ingest, view, step)? {
+            step.fact(Fact::CameraListed {
+                camera,
+                files: ingest.files,
+                bytes: ingest.bytes,
+                new_files: ingest.new_files,
+            });
+            return Ok(());
+        }
+        // Facts of this step must be folded before the next: hand the rest back.
+        if let Some(bay) = self.bays.get_mut(name) {
+            bay.ingest = Some(ingest);
+        }
+        Ok(())
+    }
+
+    fn recording_facts(
+        &mut self,
+        now: Timestamp,
+        camera: &CameraId,
+        profile: &str,
+        planned: &PlannedRecording,
+        view: &dyn View,
+        step: &mut Step,
+    ) -> Result<RecordingId, IndexBroken> {
+        let known = view.recording_named(camera, &planned.name)?;
+        let state = known.map(|id| view.recording(id)).transpose()?.flatten();
+        let id = known.unwrap_or_else(|| RecordingId(self.ids.next(now)));
+        let recording = described(id, camera, profile, planned, state.as_ref());
+        if state.as_ref().is_none_or(|state| state.recording != recording) {
+            step.fact(Fact::RecordingSeen { recording });
+        }
+        let told = state.map_or(0, |state| state.gaps as usize);
+        for (index, path) in planned.missing.iter().skip(told) {
+            // A file that was released is missing by right.
+            if !self.was_taken(camera, path, view)? {
+                let gap =
+                    Gap::Segment { recording: id, index: *index, path: path.clone() };
+                step.fact(Fact::GapFound { camera: camera.clone(), gap });
+            }
+        }
+        Ok(id)
+    }
+
+    fn was_taken(
+        &self,
+        camera: &CameraId,
+        path: &SourcePath,
+        view: &dyn View,
+    ) -> Result<bool, IndexBroken> {
+        let segment = view.segment_at(camera, path.as_bytes())?;
+        let state = segment.map(|id| view.segment(id)).transpose()?.flatten();
+        Ok(state.is_some_and(|state| state.sealed.is_some() || state.stage == Stage::Released))
+    }
+
+    /// Facts about one listed file; 1 if it is new.
+    fn file_facts(
+        &mut self,
+        now: Timestamp,
+        camera: &CameraId,
+        recording: RecordingId,
+        file: PlannedFile,
+        view: &dyn View,
+        step: &mut Step,
+    ) -> Result<u64, IndexBroken> {
+        let known = view.segment_at(camera, file.source.path.as_bytes())?;
+        if let Some(state) = known.map(|id| view.segment(id)).transpose()?.flatten() {
+            let same = is_same(&state, &file);
+            match state.stage {
+                Stage::Released => {}
+                Stage::Vanished if same => {
+                    step.fact(Fact::SegmentSeen { segment: state.segment });
+                    return Ok(0);
+                }
+                // An erase that a crash or a pulled camera cut short: it is here, so ask again.
+                Stage::Releasing if same => {
+                    let words = "the erase was cut short; the file is still there".into();
+                    step.fact(Fact::ReleaseFailed { segment: state.segment.id, words });
+                    return Ok(0);
+                }
+                _ if same => return Ok(0),
+                Stage::Vanished => {}
+                // Another file under the same name: the one we knew is gone.
+                _ => step.fact(Fact::SegmentVanished { segment: state.segment.id }),
+            }
+        }
+        let segment = Segment {
+            id: SegmentId(self.ids.next(now)),
+            recording,
+            camera: camera.clone(),
+            kind: file.kind,
+            index: file.index,
+            source: file.source,
+            trust: file.trust,
+            partial: file.partial,
+            started: file.started,
+            ended: file.ended,
+        };
+        step.fact(Fact::SegmentSeen { segment });
+        Ok(1)
+    }
+}
+
+/// Whether a listed file is the one already known: same size, same time, and the camera says the
+/// same of its bytes.
+fn is_same(state: &SegmentState, file: &PlannedFile) -> bool {
+    state.segment.source == file.source
+}
+
+fn described(
+    id: RecordingId,
+    camera: &CameraId,
+    profile: &str,
+    planned: &PlannedRecording,
+    state: Option<&RecordingState>,
+) -> Recording {
+    let fresh = Recording {
+        id,
+        camera: camera.clone(),
+        name: planned.name.clone(),
+        officer: planned.officer.clone(),
+        started: planned.started,
+        stopped: planned.stopped,
+        class: planned.class,
+        flags: planned.flags.clone(),
+        bookmarks: planned.bookmarks.clone(),
+        segments_expected: planned.segments_expected,
+        manifest: planned.manifest.clone(),
+        profile: profile.to_owned(),
+        erase_allowed: planned.erase_allowed,
+    };
+    match state {
+        None => fresh,
+        // The class was perhaps raised by a person; a listing never lowers it.
+        Some(state) => Recording { class: state.recording.class.min(fresh.class), ..fresh },
+    }
+}
+
+/// Known files that the listing no longer has. True while there is more to look at.
+fn vanished_facts(
+    camera: &CameraId,
+    ingest: &mut Ingest,
+    view: &dyn View,
+    step: &mut Step,
+) -> Result<bool, IndexBroken> {
+    let prefix = key::sources(camera);
+    let from = ingest.vanished_from.clone().unwrap_or_else(|| prefix.clone());
+    let (mut gone, mut last, mut looked) = (Vec::new(), None, 0);
+    view.scan(&prefix, &from, &mut |key, value| {
+        looked += 1;
+        let path = SourcePath::new(&key[prefix.len()..]).ok();
+        if path.is_none_or(|path| !ingest.listed.contains(&path)) {
+            gone.extend(SegmentId::from_slice(value));
+        }
+        last = Some(key.to_vec());
+        if looked < STEP_FILES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    for id in gone {
+        let Some(state) = view.segment(id)? else { continue };
+        match state.stage {
+            Stage::Released | Stage::Vanished => {}
+            // The erase had worked; only its report was lost.
+            Stage::Releasing => step.fact(Fact::Released { segment: id }),
+            Stage::Seen | Stage::Sealed | Stage::Stored | Stage::Receipted => {
+                step.fact(Fact::SegmentVanished { segment: id });
+            }
+        }
+    }
+    ingest.vanished_from = last.map(|mut key| {
+        key.push(0);
+        key
+    });
+    Ok(looked == STEP_FILES)
+}
