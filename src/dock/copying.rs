@@ -40,12 +40,7 @@ impl Dock {
         if let Some(bay) = self.bays.get_mut(name) {
             bay.work = Some(Work::Copy(segment));
         }
-        step.act(Action::Copy {
-            bay: name.clone(),
-            segment,
-            object,
-            source: state.segment.source,
-        });
+        step.act(Action::Copy { bay: name.clone(), segment, object, source: state.segment.source });
         Ok(true)
     }
 
@@ -87,7 +82,8 @@ impl Dock {
                     self.copy_failed(now, &state, words, step);
                     return Ok(());
                 }
-                if read_failed.is_some() && state.copy_attempts + 1 < self.settings.copy_attempts_max
+                if read_failed.is_some()
+                    && state.copy_attempts + 1 < self.settings.copy_attempts_max
                 {
                     step.act(Action::Discard { object });
                     let words = read_failed.unwrap_or_default();

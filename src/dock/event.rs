@@ -15,24 +15,69 @@ use jiff::Timestamp;
 pub enum Event {
     /// The daemon is up and the doors are open.
     Started(Started),
-    Stopping { why: String },
+    Stopping {
+        why: String,
+    },
     CameraArrived(Arrival),
     /// A bay holds something that cannot be used; `words` say what and what to do.
-    BayTrouble { bay: BayName, words: String },
-    CameraGone { bay: BayName },
-    Listed { bay: BayName, listed: Listed },
-    ListFailed { bay: BayName, words: String },
-    Copied { bay: BayName, segment: SegmentId, object: ObjectId, result: CopyResult },
-    RecordSealed { recording: RecordingId, object: ObjectId, result: CopyResult },
-    SecondRead { bay: BayName, segment: SegmentId, result: Result<Hashed, String> },
-    Erased { bay: BayName, results: Vec<(SegmentId, EraseResult)> },
-    UploadEnded { object: ObjectId, end: UploadEnd },
-    ReceiptWritten { object: ObjectId, result: Result<ReceiptRef, String> },
-    ReceiptPlaced { object: ObjectId, result: Result<(), String> },
-    SpoolFreed { object: ObjectId },
+    BayTrouble {
+        bay: BayName,
+        words: String,
+    },
+    CameraGone {
+        bay: BayName,
+    },
+    Listed {
+        bay: BayName,
+        listed: Listed,
+    },
+    ListFailed {
+        bay: BayName,
+        words: String,
+    },
+    Copied {
+        bay: BayName,
+        segment: SegmentId,
+        object: ObjectId,
+        result: CopyResult,
+    },
+    RecordSealed {
+        recording: RecordingId,
+        object: ObjectId,
+        result: CopyResult,
+    },
+    SecondRead {
+        bay: BayName,
+        segment: SegmentId,
+        result: Result<Hashed, String>,
+    },
+    Erased {
+        bay: BayName,
+        results: Vec<(SegmentId, EraseResult)>,
+    },
+    UploadEnded {
+        object: ObjectId,
+        end: UploadEnd,
+    },
+    ReceiptWritten {
+        object: ObjectId,
+        result: Result<ReceiptRef, String>,
+    },
+    ReceiptPlaced {
+        object: ObjectId,
+        result: Result<(), String>,
+    },
+    SpoolFreed {
+        object: ObjectId,
+    },
     /// The spool has no file for an object that still needs one.
-    SpoolMissing { object: ObjectId },
-    Asked { actor: Actor, command: Command },
+    SpoolMissing {
+        object: ObjectId,
+    },
+    Asked {
+        actor: Actor,
+        command: Command,
+    },
     /// Time passed; sent about once a second.
     Tick,
 }
@@ -120,12 +165,29 @@ pub enum UploadEnd {
 /// What a person may ask for.
 #[derive(Debug, Clone)]
 pub enum Command {
-    Pause { target: Target, reason: String },
-    Resume { target: Target },
-    Retry { target: Target },
-    Hold { target: Target, reason: String },
-    Unhold { target: Target, reason: String },
-    Reclass { recording: RecordingId, class: Class, reason: String },
+    Pause {
+        target: Target,
+        reason: String,
+    },
+    Resume {
+        target: Target,
+    },
+    Retry {
+        target: Target,
+    },
+    Hold {
+        target: Target,
+        reason: String,
+    },
+    Unhold {
+        target: Target,
+        reason: String,
+    },
+    Reclass {
+        recording: RecordingId,
+        class: Class,
+        reason: String,
+    },
     /// Look at every docked camera again, and at everything that could be released, now.
     Release,
 }
@@ -133,21 +195,52 @@ pub enum Command {
 /// What the shell must do; results come back as events.
 #[derive(Debug)]
 pub enum Action {
-    List { bay: BayName },
-    Copy { bay: BayName, segment: SegmentId, object: ObjectId, source: Source },
+    List {
+        bay: BayName,
+    },
+    Copy {
+        bay: BayName,
+        segment: SegmentId,
+        object: ObjectId,
+        source: Source,
+    },
     /// Abandon the running copy in this bay; its state is kept for later.
-    StopCopy { bay: BayName },
-    SecondRead { bay: BayName, segment: SegmentId, source: Source },
-    Erase { bay: BayName, permits: Vec<ErasePermit> },
-    SealRecord { recording: RecordingId, object: ObjectId },
+    StopCopy {
+        bay: BayName,
+    },
+    SecondRead {
+        bay: BayName,
+        segment: SegmentId,
+        source: Source,
+    },
+    Erase {
+        bay: BayName,
+        permits: Vec<ErasePermit>,
+    },
+    SealRecord {
+        recording: RecordingId,
+        object: ObjectId,
+    },
     /// Remove a sealed object that no fact refers to.
-    Discard { object: ObjectId },
-    Upload { object: ObjectId },
+    Discard {
+        object: ObjectId,
+    },
+    Upload {
+        object: ObjectId,
+    },
     /// Hand out no further parts, then end.
-    StopUpload { object: ObjectId },
-    WriteReceipt { object: ObjectId },
-    PlaceReceipt { object: ObjectId },
-    FreeSpool { object: ObjectId },
+    StopUpload {
+        object: ObjectId,
+    },
+    WriteReceipt {
+        object: ObjectId,
+    },
+    PlaceReceipt {
+        object: ObjectId,
+    },
+    FreeSpool {
+        object: ObjectId,
+    },
 }
 
 /// The answer to one event: remember the facts, and once they are durable do the actions.
@@ -157,9 +250,16 @@ pub struct Step {
     pub actions: Vec<Action>,
     /// The reply to [`Event::Asked`].
     pub reply: Option<Result<String, String>>,
+    /// Poll again even though this step is empty: a walk over many records goes on.
+    pub again: bool,
 }
 
 impl Step {
+    /// Nothing to remember, nothing to do, nothing more to ask.
+    pub fn is_idle(&self) -> bool {
+        self.facts.is_empty() && self.actions.is_empty() && !self.again
+    }
+
     pub(super) fn fact(&mut self, fact: Fact) {
         self.facts.push(fact.into());
     }

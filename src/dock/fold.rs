@@ -139,6 +139,12 @@ impl Fold<'_> {
     fn recording(&mut self, id: RecordingId, change: impl FnOnce(&mut RecordingState)) -> Done {
         let Some(mut recording) = self.table.recording(id)? else { return Ok(()) };
         change(&mut recording);
+        let open = key::open_recording(&recording.recording.camera, id);
+        if recording.on_camera() > 0 {
+            self.table.put(open, Vec::new());
+        } else {
+            self.table.remove(&open);
+        }
         put(self.table, key::recording(id), &recording)
     }
 

@@ -119,7 +119,8 @@ impl Dock {
                 None => match ingest.recordings.next() {
                     Some(planned) => {
                         budget -= 1;
-                        let id = self.recording_facts(now, &camera, &profile, &planned, view, step)?;
+                        let id =
+                            self.recording_facts(now, &camera, &profile, &planned, view, step)?;
                         ingest.current = Some((id, planned.files.into_iter()));
                     }
                     None => break,
@@ -145,6 +146,7 @@ impl Dock {
             return Ok(());
         }
         // Facts of this step must be folded before the next: hand the rest back.
+        step.again = true;
         if let Some(bay) = self.bays.get_mut(name) {
             bay.ingest = Some(ingest);
         }
@@ -171,8 +173,7 @@ impl Dock {
         for (index, path) in planned.missing.iter().skip(told) {
             // A file that was released is missing by right.
             if !self.was_taken(camera, path, view)? {
-                let gap =
-                    Gap::Segment { recording: id, index: *index, path: path.clone() };
+                let gap = Gap::Segment { recording: id, index: *index, path: path.clone() };
                 step.fact(Fact::GapFound { camera: camera.clone(), gap });
             }
         }

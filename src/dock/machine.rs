@@ -2,7 +2,7 @@
 //!
 //! The caller (daemon or simulation) keeps this order, and nothing here works without it:
 //! `handle` the event, commit the facts, perform the actions, then `poll` and again commit and
-//! perform, until `poll` has nothing. What `handle` and `poll` read through the view is therefore
+//! perform, until `poll` is idle. What `handle` and `poll` read through the view is therefore
 //! always durable, and each piece of work is given out once.
 
 use super::{
@@ -67,6 +67,8 @@ pub struct Bay {
     pub on_camera: (u64, u64),
     pub spool_full: bool,
     pub problem: Option<String>,
+    /// The last whole walk over the release candidates found nothing more to do.
+    pub settled: bool,
     pub(super) list_due: bool,
     pub(super) list_retry_at: Option<Timestamp>,
     pub(super) ingest: Option<Ingest>,
@@ -79,6 +81,8 @@ pub(super) struct ReleasePass {
     /// Key of the candidate to go on from; none when no pass is under way.
     pub from: Option<Vec<u8>>,
     pub next_at: Option<Timestamp>,
+    /// Something seen on this walk waits for work that is under way.
+    pub pending: bool,
 }
 
 /// The rules of one dock.
@@ -122,6 +126,10 @@ impl Dock {
     /// While the journal has a damaged line nothing is released.
     pub fn set_journal_damaged(&mut self, damaged: bool) {
         self.journal_damaged = damaged;
+    }
+
+    pub fn journal_is_damaged(&self) -> bool {
+        self.journal_damaged
     }
 
     pub fn settings(&self) -> &Settings {
@@ -168,8 +176,12 @@ impl Dock {
             Event::CameraArrived(arrival) => self.handle_arrival(arrival, &mut step),
             Event::BayTrouble { bay, words } => self.trouble(bay, words, &mut step),
             Event::CameraGone { bay } => self.handle_gone(bay, &mut step),
-            Event::Listed { bay, listed } => self.handle_listed(now, &bay, listed, view, &mut step)?,
-            Event::ListFailed { bay, words } => self.handle_list_failed(now, &bay, words, &mut step),
+            Event::Listed { bay, listed } => {
+                self.handle_listed(now, &bay, listed, view, &mut step)?
+            }
+            Event::ListFailed { bay, words } => {
+                self.handle_list_failed(now, &bay, words, &mut step)
+            }
             Event::Copied { bay, segment, object, result } => {
                 self.handle_copied(now, &bay, segment, object, result, view, &mut step)?;
             }
@@ -186,7 +198,13 @@ impl Dock {
             Event::ReceiptWritten { object, result } => {
                 self.finishing.remove(&object);
                 match result {
-                    Ok(receipt) => step.fact(Fact::Receipted { object, receipt }),
+                    Ok(receipt) => {
+                        for bay in self.bays.values_mut() {
+                            bay.settled = false;
+                            bay.release = ReleasePass::default();
+                        }
+                        step.fact(Fact::Receipted { object, receipt });
+                    }
                     Err(_) => self.finish_later(now, object),
                 }
             }
@@ -215,7 +233,7 @@ impl Dock {
         Ok(step)
     }
 
-    /// Gives out the next work; call until the step is empty.
+    /// Gives out the next work; call until the step is idle.
     ///
     /// # Errors
     /// [`IndexBroken`]: the daemon must stop and rebuild the index.
@@ -270,6 +288,7 @@ impl Dock {
             on_camera: (0, 0),
             spool_full: false,
             problem: None,
+            settled: false,
             list_due: true,
             list_retry_at: None,
             ingest: None,

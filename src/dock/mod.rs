@@ -11,6 +11,7 @@ mod ingest;
 pub mod machine;
 mod people;
 mod releasing;
+pub mod report;
 pub mod state;
 mod table;
 mod uploading;

@@ -47,7 +47,8 @@ impl Dock {
                     Ok(words)
                 }
                 Target::Recording(_) | Target::Segment(_) => {
-                    Err("only the dock or a camera can be paused; use `hold` to keep footage".into())
+                    Err("only the dock or a camera can be paused; use `hold` to keep footage"
+                        .into())
                 }
                 Target::Dock | Target::Camera(_) => Err(unknown(&target)),
             },

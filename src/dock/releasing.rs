@@ -7,7 +7,7 @@ use super::{
     state::{RecordingState, SegmentState, key},
 };
 use crate::{
-    release::{self, Decision, ErasePermit, Evidence, Sealed},
+    release::{self, Decision, ErasePermit, Evidence, Obstacle, Sealed},
     types::{
         BayName, FileKind, SegmentId,
         fact::{Fact, Hashed},
@@ -40,6 +40,7 @@ impl Dock {
         let last_page = ids.len() < LOOK_MAX;
         let mut resume = None;
         let mut permits = Vec::new();
+        let mut pending = bay.release.pending;
         for raw in &ids {
             let Ok(id) = SegmentId::from_slice(raw) else { continue };
             let mut after = key::candidate(&bay.camera, id);
@@ -50,7 +51,7 @@ impl Dock {
                 Decision::Release(permit) => permits.push(permit),
                 Decision::ReadAgain if permits.is_empty() => {
                     let source = state.segment.source.clone();
-                    self.set_pass(name, ReleasePass { from: resume, next_at: None });
+                    self.set_pass(name, ReleasePass { from: resume, next_at: None, pending });
                     self.set_work(name, Work::SecondRead(id));
                     step.act(Action::SecondRead { bay: name.clone(), segment: id, source });
                     return Ok(());
@@ -59,16 +60,20 @@ impl Dock {
                     resume = Some(key::candidate(&bay.camera, id));
                     break;
                 }
-                Decision::Stay(_) => {}
+                Decision::Stay(obstacles) => pending |= obstacles.iter().any(is_pending),
             }
             if permits.len() == ERASE_MAX {
                 break;
             }
         }
         let whole = last_page && permits.is_empty();
+        step.again |= !whole;
         let next_at = if whole { now.saturating_add(PASS_EVERY).ok() } else { None };
         let from = if whole { None } else { resume };
-        self.set_pass(name, ReleasePass { from, next_at });
+        self.set_pass(name, ReleasePass { from, next_at, pending: pending && !whole });
+        if let Some(bay) = self.bays.get_mut(name) {
+            bay.settled = whole && !pending;
+        }
         if !permits.is_empty() {
             self.set_work(name, Work::Erase(permits.len()));
             permits.iter().for_each(|permit| step.fact(releasing(permit)));
@@ -102,7 +107,7 @@ impl Dock {
     ) -> Result<Decision, IndexBroken> {
         let segment = &state.segment;
         let Some(recording) = view.recording(segment.recording)? else {
-            return Ok(Decision::Stay(vec![release::Obstacle::Unclaimed]));
+            return Ok(Decision::Stay(vec![Obstacle::Unclaimed]));
         };
         let sealed = state.sealed.as_ref();
         let object = sealed.map(|s| view.object(s.object)).transpose()?.flatten();
@@ -121,7 +126,8 @@ impl Dock {
             second_read: state.second_read.map(|(read, _)| read),
             held: hold.as_ref().map(|mark| mark.reason.as_str()),
             erase_allowed: bay_allows && recording.recording.erase_allowed,
-            needed_by_others: segment.kind == FileKind::Manifest && others_remain(&recording, state),
+            needed_by_others: segment.kind == FileKind::Manifest
+                && others_remain(&recording, state),
             journal_damaged: self.journal_damaged,
         };
         Ok(release::evaluate(&self.settings.release, &evidence, now))
@@ -185,6 +191,11 @@ impl Dock {
     }
 }
 
+/// What the dock's own work is about to change; a hold or a minimum age is not.
+fn is_pending(obstacle: &Obstacle) -> bool {
+    matches!(obstacle, Obstacle::NoReceipt | Obstacle::NotDescribed | Obstacle::NotSealed)
+}
+
 fn releasing(permit: &ErasePermit) -> Fact {
     Fact::Releasing {
         segment: permit.segment(),
@@ -195,12 +206,6 @@ fn releasing(permit: &ErasePermit) -> Fact {
 
 /// A manifest is the last of its recording to go: what is left without it could not be judged.
 fn others_remain(recording: &RecordingState, state: &SegmentState) -> bool {
-    let on_camera: u64 = Stage::ALL
-        .iter()
-        .zip(recording.files)
-        .filter(|(stage, _)| !matches!(stage, Stage::Released | Stage::Vanished))
-        .map(|(_, count)| count)
-        .sum();
     let itself = u64::from(!matches!(state.stage, Stage::Released | Stage::Vanished));
-    on_camera > itself
+    recording.on_camera() > itself
 }

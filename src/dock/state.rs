@@ -8,6 +8,7 @@
 //! | `o/OBJECT` | [`ObjectState`] |
 //! | `a/OBJECT PART` | ETag of a part the store acknowledged |
 //! | `n/CAMERA/NAME` | recording id |
+//! | `u/CAMERA/RECORDING` | recordings with files still on the camera |
 //! | `i/CAMERA/PATH` | id of the newest segment at that place |
 //! | `m/RECORDING SEGMENT` | segments of a recording |
 //! | `k/CAMERA/RANK SEGMENT` | still to be copied, in order; value: not before (ms) |
@@ -104,6 +105,19 @@ pub struct RecordingState {
     pub record: Option<(ObjectId, u64)>,
     /// Everything sealed before this sequence number is described by a receipted record.
     pub described_before: u64,
+}
+
+impl RecordingState {
+    /// Files in one stage.
+    pub fn at(&self, stage: Stage) -> u64 {
+        self.files[stage as usize]
+    }
+
+    /// Files that are on the camera, as far as the dock knows.
+    pub fn on_camera(&self) -> u64 {
+        let gone = self.at(Stage::Released) + self.at(Stage::Vanished);
+        self.files.iter().sum::<u64>() - gone
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -267,6 +281,12 @@ pub mod key {
     }
     pub fn name(camera: &CameraId, name: &str) -> Vec<u8> {
         join(b"n/", &[camera.as_str().as_bytes(), b"/", name.as_bytes()])
+    }
+    pub fn open_recordings(camera: &CameraId) -> Vec<u8> {
+        join(b"u/", &[camera.as_str().as_bytes(), b"/"])
+    }
+    pub fn open_recording(camera: &CameraId, id: RecordingId) -> Vec<u8> {
+        join(&open_recordings(camera), &[id.as_bytes()])
     }
     pub fn sources(camera: &CameraId) -> Vec<u8> {
         join(b"i/", &[camera.as_str().as_bytes(), b"/"])

@@ -18,7 +18,12 @@ const FINISHING_MAX: usize = 4;
 const LOOK_MAX: usize = 4096;
 
 impl Dock {
-    pub(super) fn handle_upload_ended(&mut self, object: ObjectId, end: UploadEnd, step: &mut Step) {
+    pub(super) fn handle_upload_ended(
+        &mut self,
+        object: ObjectId,
+        end: UploadEnd,
+        step: &mut Step,
+    ) {
         self.uploads.remove(&object);
         self.stopping.remove(&object);
         match end {
