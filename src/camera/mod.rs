@@ -81,6 +81,10 @@ pub trait Camera: Send {
     /// gone already), [`CameraError::Gone`], [`CameraError::Io`].
     fn erase(&mut self, permit: &ErasePermit) -> Result<(), CameraError>;
 
+    /// Asks the kernel to forget what it cached of a file, before an independent second read.
+    /// A hint: where there is nothing to forget (USB protocols) it does nothing.
+    fn drop_cached(&mut self, _path: &SourcePath) {}
+
     /// Whether the camera still answers.
     fn is_present(&mut self) -> bool;
 

@@ -1,0 +1,103 @@
+//! An object on its way into the spool: pending bytes, the proof, the final name.
+
+use super::Pause;
+use crate::{
+    camera::CameraError,
+    seal::{Finished, OpenError, Opener, Proven},
+    spool::{SpoolError, SpoolFile, Writer, Written},
+    types::{
+        ObjectId,
+        fact::{Hashed, PartTable},
+    },
+};
+use std::{
+    io::{self, Read},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+/// A sealed object in the spool, proved.
+#[derive(Debug, Clone)]
+pub struct SealedCopy {
+    pub object: ObjectId,
+    pub plain: Hashed,
+    pub sealed: Hashed,
+    pub table: PartTable,
+    pub file: SpoolFile,
+}
+
+/// What ends a run before its end.
+pub(super) enum Stop {
+    Pause(Pause),
+    Refused(CameraError),
+    TooLong { read: u64 },
+    SealBroken(OpenError),
+    SpoolBroken(SpoolError),
+}
+
+/// An unfinished object and the sealed bytes the spool has not taken yet.
+pub(super) struct Draft {
+    object: ObjectId,
+    writer: Box<dyn Writer>,
+    pending: Vec<u8>,
+}
+
+impl Draft {
+    pub fn new(object: ObjectId, writer: Box<dyn Writer>) -> Self {
+        Self { object, writer, pending: Vec::new() }
+    }
+
+    /// Where sealed bytes go before they are written.
+    pub fn pending(&mut self) -> &mut Vec<u8> {
+        &mut self.pending
+    }
+
+    /// Writes what is pending; keeps what the spool did not take.
+    pub fn drain(&mut self) -> Result<(), Stop> {
+        match self.writer.write(&self.pending).map_err(Stop::SpoolBroken)? {
+            Written::All => {
+                self.pending.clear();
+                Ok(())
+            }
+            Written::Full { taken } => {
+                self.pending.drain(..taken);
+                Err(Stop::Pause(Pause::SpoolFull))
+            }
+        }
+    }
+
+    /// Makes the file durable, reads it back from the disk and opens it.
+    pub fn prove(&mut self, opener: &Opener, cancel: &AtomicBool) -> Result<Proven, Stop> {
+        self.writer.sync().map_err(Stop::SpoolBroken)?;
+        let mut reader = Cancellable { inner: self.writer.reader(), cancel, cancelled: false };
+        match opener.verify(&mut reader) {
+            Ok(proof) => Ok(proof),
+            Err(_) if reader.cancelled => Err(Stop::Pause(Pause::Cancelled)),
+            Err(error) => Err(Stop::SealBroken(error)),
+        }
+    }
+
+    /// Forgets the key, then gives the object its final name.
+    pub fn commit(self, finished: Finished, proof: &Proven) -> Result<SealedCopy, SpoolError> {
+        let Finished { plain, sealed, table, opener } = finished;
+        drop(opener);
+        let file = self.writer.commit(proof)?;
+        Ok(SealedCopy { object: self.object, plain, sealed, table, file })
+    }
+}
+
+/// Reading back 5 GiB takes long enough to be interrupted.
+struct Cancellable<'a, R> {
+    inner: R,
+    cancel: &'a AtomicBool,
+    cancelled: bool,
+}
+
+impl<R: Read> Read for Cancellable<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.cancel.load(Ordering::Relaxed) {
+            self.cancelled = true;
+            return Err(io::ErrorKind::Other.into());
+        }
+        self.inner.read(buffer)
+    }
+}
