@@ -9,10 +9,10 @@ use super::{
     state::{RecordingState, SegmentState, key},
 };
 use crate::{
-    evidence::{self, PlannedFile, PlannedRecording},
+    evidence::{self, LastLink, PlannedFile, PlannedRecording},
     types::{
         BayName, CameraId, RecordingId, SegmentId, SourcePath,
-        fact::{Fact, Gap, Recording, Segment},
+        fact::{Fact, Gap, Recording},
     },
 };
 use jiff::{SignedDuration, Timestamp};
@@ -53,16 +53,23 @@ impl Dock {
         bay.listed_at = Some(now);
         bay.on_camera = (files, bytes);
         let camera = bay.camera.clone();
-        let findings: Vec<String> = plan.findings.iter().map(ToString::to_string).collect();
-        let first = findings.first().cloned();
-        if bay.problem != first {
-            for words in findings.into_iter().take(FINDINGS_MAX) {
-                step.fact(Fact::BayTrouble { bay: name.clone(), words });
+        let grave = plan.findings.iter().filter(|finding| finding.kind.is_grave());
+        let findings: Vec<String> = grave
+            .map(|finding| match &finding.path {
+                Some(path) => format!("{path}: {}", finding.words),
+                None => finding.words.clone(),
+            })
+            .collect();
+        if bay.findings != findings {
+            for words in findings.iter().take(FINDINGS_MAX) {
+                step.fact(Fact::BayTrouble { bay: name.clone(), words: words.clone() });
             }
-            bay.problem = first;
         }
+        bay.problem = None;
+        bay.findings = findings;
         let history = view.camera(&camera)?.and_then(|camera| camera.last_manifest);
-        for gap in evidence::continuity(history, &plan) {
+        let history = history.map(|(sequence, sha256)| LastLink { sequence, sha256 });
+        for gap in evidence::continuity(history, &plan.links()) {
             step.fact(Fact::GapFound { camera: camera.clone(), gap });
         }
         let listed = plan
@@ -222,18 +229,7 @@ impl Dock {
                 _ => step.fact(Fact::SegmentVanished { segment: state.segment.id }),
             }
         }
-        let segment = Segment {
-            id: SegmentId(self.ids.next(now)),
-            recording,
-            camera: camera.clone(),
-            kind: file.kind,
-            index: file.index,
-            source: file.source,
-            trust: file.trust,
-            partial: file.partial,
-            started: file.started,
-            ended: file.ended,
-        };
+        let segment = file.to_fact(SegmentId(self.ids.next(now)), recording, camera);
         step.fact(Fact::SegmentSeen { segment });
         Ok(1)
     }
@@ -245,6 +241,8 @@ fn is_same(state: &SegmentState, file: &PlannedFile) -> bool {
     state.segment.source == file.source
 }
 
+/// The recording as it stands now. Its class may have been raised by a person: a listing never
+/// lowers it.
 fn described(
     id: RecordingId,
     camera: &CameraId,
@@ -252,24 +250,9 @@ fn described(
     planned: &PlannedRecording,
     state: Option<&RecordingState>,
 ) -> Recording {
-    let fresh = Recording {
-        id,
-        camera: camera.clone(),
-        name: planned.name.clone(),
-        officer: planned.officer.clone(),
-        started: planned.started,
-        stopped: planned.stopped,
-        class: planned.class,
-        flags: planned.flags.clone(),
-        bookmarks: planned.bookmarks.clone(),
-        segments_expected: planned.segments_expected,
-        manifest: planned.manifest.clone(),
-        profile: profile.to_owned(),
-        erase_allowed: planned.erase_allowed,
-    };
+    let fresh = planned.to_fact(id, camera, profile);
     match state {
         None => fresh,
-        // The class was perhaps raised by a person; a listing never lowers it.
         Some(state) => Recording { class: state.recording.class.min(fresh.class), ..fresh },
     }
 }

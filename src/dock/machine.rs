@@ -67,6 +67,8 @@ pub struct Bay {
     pub on_camera: (u64, u64),
     pub spool_full: bool,
     pub problem: Option<String>,
+    /// Grave findings of the last listing, in words.
+    pub findings: Vec<String>,
     /// The last whole walk over the release candidates found nothing more to do.
     pub settled: bool,
     pub(super) list_due: bool,
@@ -288,6 +290,7 @@ impl Dock {
             on_camera: (0, 0),
             spool_full: false,
             problem: None,
+            findings: Vec::new(),
             settled: false,
             list_due: true,
             list_retry_at: None,

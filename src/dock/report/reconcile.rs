@@ -53,8 +53,10 @@ pub fn reconcile(
     }
     let mut broken = None;
     let mut vanished = Vec::new();
-    view.scan(key::RECORDINGS, b"", &mut |_, value| {
-        match serde_json::from_slice::<RecordingState>(value) {
+    view.scan(
+        key::RECORDINGS,
+        b"",
+        &mut |_, value| match serde_json::from_slice::<RecordingState>(value) {
             Ok(state) => {
                 if let Some(balance) = cameras.get_mut(&state.recording.camera) {
                     add(balance, &state);
@@ -68,8 +70,8 @@ pub fn reconcile(
                 broken = Some(IndexBroken(error.to_string()));
                 ControlFlow::Break(())
             }
-        }
-    })?;
+        },
+    )?;
     if let Some(error) = broken {
         return Err(error);
     }

@@ -5,8 +5,7 @@ use super::super::{
     state::{RecordingState, SegmentState, key},
 };
 use crate::types::{
-    CameraId, Class, FileKind, ObjectId, RecordingId, SegmentId, SourcePath, Verdict,
-    fact::Content,
+    CameraId, Class, FileKind, ObjectId, RecordingId, SegmentId, SourcePath, Verdict, fact::Content,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

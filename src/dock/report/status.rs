@@ -265,7 +265,8 @@ fn problems(
         ));
     }
     if let Some((until, words)) = dock.store_wait().filter(|(until, _)| *until > now) {
-        problems.push(format!("the store cannot be used now ({words}); trying again at {until:.0}"));
+        problems
+            .push(format!("the store cannot be used now ({words}); trying again at {until:.0}"));
     }
     if let Some(reason) = paused {
         problems.push(format!("the dock is paused ({reason}): `bwvdock resume`"));
@@ -368,7 +369,10 @@ fn light(bay: &Bay, report: &BayReport, unsound: u64, paused: bool) -> (Light, S
             );
             (Light::Red, words)
         }
-        _ => (Light::Green, "everything is safe; take it".into()),
+        _ => match bay.findings.first() {
+            Some(words) => (Light::Red, format!("everything is copied, but {words}")),
+            None => (Light::Green, "everything is safe; take it".into()),
+        },
     }
 }
 

@@ -101,7 +101,9 @@ fn segment(
         }
         Stage::Vanished => {
             because.push("it is no longer on the camera, though this dock did not erase it".into());
-            answer.next.push("ask who emptied the camera; `bwvdock custody show` has the time".into());
+            answer
+                .next
+                .push("ask who emptied the camera; `bwvdock custody show` has the time".into());
         }
         Stage::Sealed | Stage::Stored | Stage::Receipted | Stage::Releasing => {
             if let Some(sealed) = &state.sealed {

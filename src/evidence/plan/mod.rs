@@ -137,7 +137,7 @@ impl PlannedRecording {
     }
 
     /// The fact that remembers this recording.
-    pub fn to_fact(&self, id: RecordingId, camera: &CameraId, profile: &Profile) -> Recording {
+    pub fn to_fact(&self, id: RecordingId, camera: &CameraId, profile: &str) -> Recording {
         Recording {
             id,
             camera: camera.clone(),
@@ -150,7 +150,7 @@ impl PlannedRecording {
             bookmarks: self.bookmarks.clone(),
             segments_expected: self.segments_expected,
             manifest: self.manifest.clone(),
-            profile: profile.name().into(),
+            profile: profile.to_owned(),
             erase_allowed: self.erase_allowed,
         }
     }
