@@ -10,7 +10,7 @@
 //! | `n/CAMERA/NAME` | recording id |
 //! | `u/CAMERA/RECORDING` | recordings with files still on the camera |
 //! | `i/CAMERA/PATH` | id of the newest segment at that place |
-//! | `m/RECORDING SEGMENT` | segments of a recording |
+//! | `b/RECORDING SEGMENT` | segments of a recording |
 //! | `k/CAMERA/RANK SEGMENT` | still to be copied, in order; value: not before (ms) |
 //! | `e/CAMERA/SEGMENT` | stored, and still on the camera: what the release rule looks at |
 //! | `q/CLASS TIME OBJECT` | still to be stored, oldest first; value: not before (ms), size |
@@ -19,6 +19,7 @@
 //! | `h/TARGET`, `z/TARGET` | holds and pauses, with who and why |
 //! | `t` | [`Totals`] |
 //!
+//! Keys that begin with `m/` are the journal's own.
 //! Ids stand as 16 raw bytes, numbers big-endian, so that keys sort by what they mean.
 
 use super::{IndexBroken, Table, View};
@@ -295,7 +296,7 @@ pub mod key {
         join(&sources(camera), &[path])
     }
     pub fn members(id: RecordingId) -> Vec<u8> {
-        join(b"m/", &[id.as_bytes()])
+        join(b"b/", &[id.as_bytes()])
     }
     pub fn member(recording: RecordingId, segment: SegmentId) -> Vec<u8> {
         join(&members(recording), &[segment.as_bytes()])
