@@ -52,6 +52,11 @@ impl Opener {
         Self { key, header, plain }
     }
 
+    #[cfg(test)]
+    pub(super) fn pretend_plain(&mut self, plain: Hashed) {
+        self.plain = plain;
+    }
+
     /// Bytes the sealed object has.
     pub fn sealed_size(&self) -> u64 {
         self.header.len() as u64 + self.plain.size + self.chunks() * TAG as u64

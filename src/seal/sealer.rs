@@ -38,6 +38,16 @@ impl Sealer {
     /// [`SealError::Header`], [`SealError::TooLong`] if a part cannot even hold the header.
     pub fn start(recipients: &Recipients, part_size: u64) -> Result<Self, SealError> {
         let (header, key) = key::start(recipients)?;
+        Self::with_key(header, key, part_size)
+    }
+
+    /// The header's length varies: the `age` crate adds a stanza of random size to each, so that
+    /// readers learn to skip what they do not know.
+    pub(super) fn with_key(
+        header: Vec<u8>,
+        key: PayloadKey,
+        part_size: u64,
+    ) -> Result<Self, SealError> {
         let sealed_max = part_size.saturating_mul(PartTable::PARTS_MAX);
         if sealed_max < header.len() as u64 + TAG as u64 {
             return Err(SealError::TooLong { part_size, bytes_max: sealed_max });
