@@ -55,10 +55,12 @@ impl Appender {
         Ok(Self { dir: dir.to_owned(), media, file_bytes_max, open })
     }
 
-    /// The file that must be begun before `bytes` more are written at `at`; none to go on here.
-    pub fn next_file(&self, at: Timestamp, bytes: u64) -> Option<LogName> {
+    /// The file that must be begun before `bytes` more are written at `at`, when `waiting` are to
+    /// be written here before; none to go on here.
+    pub fn next_file(&self, at: Timestamp, waiting: u64, bytes: u64) -> Option<LogName> {
         let Some(open) = &self.open else { return Some(LogName::first_of(at)) };
-        let is_full = open.bytes > 0 && open.bytes + bytes > self.file_bytes_max;
+        let before = open.bytes + waiting;
+        let is_full = before > 0 && before + bytes > self.file_bytes_max;
         // An empty file of an earlier day is no gap: it is simply left behind.
         let is_over = open.name.is_before_day_of(at);
         if is_full || is_over { open.name.next(at) } else { None }

@@ -188,8 +188,9 @@ impl Committer {
         if bytes == 0 {
             return Ok(());
         }
-        let waiting = self.group.bytes.len() + bytes;
-        let Some(name) = self.appender.next_file(at, waiting as u64) else { return Ok(()) };
+        let waiting = self.group.bytes.len() as u64;
+        let next = self.appender.next_file(at, waiting, bytes as u64);
+        let Some(name) = next else { return Ok(()) };
         self.settle()?;
         self.sync()?;
         self.appender.begin(name)
