@@ -360,14 +360,16 @@ fn chain(error: &dyn std::error::Error) -> String {
 /// A recording's name from a path: printable, short, and never one of the reserved names.
 fn natural_name(path: &[u8]) -> String {
     const BYTES_MAX: usize = 200;
-    let Ok(path) = SourcePath::new(path) else { return ROOT.into() };
-    let mut name = path.to_string();
-    if name.len() > BYTES_MAX {
+    if path.is_empty() {
+        return ROOT.into();
+    }
+    let mut name = SourcePath::new(path).map(String::from).unwrap_or_default();
+    if name.is_empty() || name.len() > BYTES_MAX {
         let cut = (0..=BYTES_MAX - 60).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
         name.truncate(cut);
-        // Half a SHA-256 keeps long names apart.
+        // Half a SHA-256 keeps apart what is too long, or no path at all.
         name.push('~');
-        name.push_str(&hex::encode(&Sha256Digest::of(path.as_bytes()).0[..16]));
+        name.push_str(&hex::encode(&Sha256Digest::of(path).0[..16]));
     }
     // No path ends in a slash, so a folder that happens to have a reserved name stays apart.
     if [UNCLAIMED, LISTS, ROOT].contains(&name.as_str()) || name.ends_with(UNPROVEN) {
@@ -375,3 +377,6 @@ fn natural_name(path: &[u8]) -> String {
     }
     name
 }
+
+#[cfg(test)]
+mod tests;

@@ -369,3 +369,6 @@ fn glob_set(key: &'static str, texts: &[String]) -> Result<GlobSet, ProfileError
     }
     set.build().map_err(|error| value(key, &format!("holds too many globs: {error}")))
 }
+
+#[cfg(test)]
+mod tests;
