@@ -47,6 +47,7 @@ pub struct Manifest {
     pub sequence: u64,
     /// SHA-256 of the manifest before; [`Manifest::FIRST`] if there is none.
     pub previous: Sha256Digest,
+    /// What the camera calls it; the dock goes by the folder, which a listing cannot give twice.
     pub recording: String,
     /// The officer's id, never a name.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,10 @@
 use super::*;
+use crate::evidence::CameraCard;
 use crate::evidence::{CameraKey, Manifest, ManifestSegment, ManifestSidecar, continuity, verdict};
-use crate::types::{Verdict, fact::Hashed};
+use crate::types::{
+    Class, FileEntry, FileKind, RecordingId, SegmentId, Sha256Digest, Trust, Verdict,
+    fact::{Bookmark, Hashed},
+};
 use proptest::prelude::*;
 use std::{collections::BTreeSet, sync::LazyLock};
 

@@ -59,6 +59,10 @@ impl Pattern {
         Ok(Self { regex, time, group_by })
     }
 
+    pub fn has_serial(&self) -> bool {
+        self.regex.capture_names().flatten().any(|name| name == "serial")
+    }
+
     /// What the path says; `None` when the pattern does not fit it.
     pub fn read(&self, path: &[u8]) -> Option<Fields> {
         let found = self.regex.captures(path)?;

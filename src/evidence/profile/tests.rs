@@ -69,6 +69,7 @@ fn contradictions_are_refused_with_the_key_that_is_wrong() {
         ("\"file\"", "\"pattern\"\ngroup_by = [\"time\"]", "recordings.group"),
         ("\"file\"", "\"file\"\ngroup_by = [\"time\"]", "recordings.group_by"),
         ("\"configured\"", "\"pattern\"", "identity.from"),
+        ("\"configured\"", "\"pattern\"\n[pattern]\nregex = \"x\"", "identity.from"),
         ("\"configured\"", "\"file\"\nfile = \"../x\"", "identity.file"),
         ("\"configured\"", "\"configured\"\nfile = \"x\"", "identity.file"),
         ("\"none\"", "\"hash-list\"", "manifest.files"),

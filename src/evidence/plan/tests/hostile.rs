@@ -168,3 +168,16 @@ fn more_marks_than_a_fact_may_carry_are_cut_to_its_bounds() {
     // Far below the 128 KiB from which sled puts a value aside.
     assert!(serde_json::to_vec(&fact).unwrap().len() < 100 << 10);
 }
+
+#[test]
+fn a_camera_nobody_knows_is_kept_whole_in_quarantine() {
+    let mut card = Card::default();
+    for name in ["VIDEO/1.mp4", "manifest.json", "Thumbs.db"] {
+        card.list(name, 1);
+    }
+    let plan = card.plan_with(&Profile::unrecognised(), &KeyRing::default());
+    assert_eq!((plan.recordings.len(), plan.ignored), (1, 0));
+    let found = recording(&plan, UNCLAIMED);
+    assert_eq!((found.files.len(), found.class), (3, Class::Quarantine));
+    assert!(!found.erase_allowed);
+}
