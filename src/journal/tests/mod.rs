@@ -6,6 +6,7 @@ mod indexed;
 mod normal;
 mod pruning;
 mod shell;
+mod speed;
 
 use super::{sim::SimDisk, *};
 use crate::{dock::MemoryTable, dock::View as _, types::fact::Fact};
