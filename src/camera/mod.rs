@@ -6,6 +6,14 @@
 //!
 //! A camera never learns what a recording is; it only knows files.
 
+mod faulty;
+mod folder;
+mod sim;
+
+pub use faulty::{Faults, FaultyCamera};
+pub use folder::{EraseMode, FolderBay, FolderCamera};
+pub use sim::{Media, SimCamera, SimCameraOptions, SimRecording, SimSegment};
+
 use crate::{
     release::ErasePermit,
     types::{SourcePath, fact::ClockOffset},

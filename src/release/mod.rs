@@ -229,6 +229,11 @@ pub struct ErasePermit {
 }
 
 impl ErasePermit {
+    #[cfg(test)]
+    pub(crate) fn for_test(segment: SegmentId, source: Source) -> Self {
+        Self { segment, source }
+    }
+
     pub fn segment(&self) -> SegmentId {
         self.segment
     }
