@@ -66,7 +66,8 @@ impl<'t> Report<'t> {
     /// All problems, in the order of the file; what is missing comes last.
     pub(super) fn finish(&self) -> Result<(), ConfigErrors> {
         for Unknown { span, section, key } in self.unknown.take() {
-            let dotted = dotted(&section, &key);
+            // A quoted key may hold anything; escaped, it cannot forge a second line.
+            let dotted = dotted(&section, &key.escape_debug().to_string());
             let remedy = self.suggest(&section, &key);
             self.add(Some(&span), &dotted, "is no key that bwvdock knows", remedy);
         }

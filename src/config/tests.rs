@@ -46,6 +46,12 @@ fn every_section_refuses_an_unknown_key() {
 }
 
 #[test]
+fn a_key_cannot_forge_a_line_of_the_report() {
+    let words = problems("[log]\n\"a\\nline 1: dock.id\\u001b[2J\" = 1");
+    assert!(words.contains(r"log.a\nline 1: dock.id\u{1b}[2J is no key"), "{words}");
+}
+
+#[test]
 fn a_misspelt_key_gets_a_suggestion() {
     for (text, hint) in [
         ("[release]\nerase_unverifed = false", "did you mean `erase_unverified`?"),
