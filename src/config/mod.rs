@@ -10,6 +10,7 @@ mod load;
 mod model;
 mod reader;
 mod recipients;
+mod report;
 mod sections;
 mod store;
 #[cfg(test)]
@@ -26,7 +27,8 @@ pub use model::{
 pub use value::{Day, LogFormat, LogLevel, SecretFile, StoreKind, TimeOfDay};
 
 use crate::types::DockId;
-use reader::{Report, Section};
+use reader::Section;
+use report::Report;
 use toml::de::DeTable;
 
 /// The commented configuration that ships with bwvdock: all defaults, and what must be filled in.
