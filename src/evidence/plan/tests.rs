@@ -58,6 +58,14 @@ impl Card {
             .collect();
         let plan = plan(profile, &self.listing, &small, &camera(), keys);
         every_file_once(&plan, &self.listing);
+        if profile.name() == "bwv-manifest" && profile.erase_allowed() {
+            let strict = ManifestKind::BwvManifest { require_signature: true };
+            let signed = |r: &PlannedRecording| {
+                r.manifest.as_ref().is_some_and(|m| m.trust == Trust::Signed)
+            };
+            let erasable = plan.recordings.iter().filter(|r| r.erase_allowed);
+            assert!(profile.manifest() != strict || erasable.clone().all(signed));
+        }
         plan
     }
 }
@@ -153,6 +161,23 @@ mod hostile;
 mod signed;
 
 proptest! {
+    #[test]
+    fn arbitrary_damage_to_a_signed_recording_never_leaves_it_erasable(
+        in_signature: bool, at: usize, flip in 1_u8..,
+    ) {
+        let mut card = recorded(&[manifest(1, 2)]);
+        let name = if in_signature { "R000001/manifest.json.sig" } else { "R000001/manifest.json" };
+        let bytes = card.contents.get_mut(&path(name)).unwrap();
+        let at = at % bytes.len();
+        bytes[at] ^= flip;
+        let plan = card.plan("bwv-manifest");
+        prop_assert!(plan.recordings.iter().all(|r| !r.erase_allowed));
+        prop_assert!(plan.findings.iter().any(|finding| finding.kind.is_grave()));
+        prop_assert_eq!(plan.links(), []);
+        let files = plan.recordings.iter().flat_map(|r| &r.files);
+        prop_assert!(files.clone().all(|file| file.trust != Trust::Signed));
+    }
+
     #[test]
     fn arbitrary_cards_never_panic_and_lose_no_file(
         files in proptest::collection::vec(("[RD/.a-c]{1,8}(/manifest.json|/manifest.json.sig|\
