@@ -2,8 +2,8 @@
 
 use super::{Complaint, Exit, Outcome, render, screens};
 use crate::{
-    custody::{chain::Head, receipt::Receipt},
-    journal::offline::{self, Anchor, Anchored},
+    custody::{chain::Anchor, receipt::Receipt},
+    journal::offline::{self, Anchored},
     types::fact::Entry,
 };
 use serde_json::json;
@@ -65,25 +65,27 @@ pub fn verify(dir: &Path, receipts: &[PathBuf], as_json: bool) -> Outcome {
                     "give receipts as this dock wrote them (`bwvdock receipt show ID`)",
                 )
             })?;
-        let head = Head { seq: receipt.custody.seq, hash: receipt.custody.head };
-        anchors.push(Anchor { head, name: file.display().to_string() });
+        anchors.push(Anchor { seq: receipt.custody.seq, hash: receipt.custody.head });
     }
     let report = offline::verify(dir, &anchors).map_err(|error| no_log(dir, &error))?;
-    let mut problems: Vec<String> = report.problems().collect();
-    for (anchor, found) in anchors.iter().zip(&report.anchors) {
+    let mut problems = Vec::new();
+    if let Some(damage) = &report.damage {
+        problems.push(damage.to_string());
+        if report.bad_lines > 1 {
+            problems.push(format!("{} lines do not continue the chain", report.bad_lines));
+        }
+    }
+    for (file, (anchor, found)) in receipts.iter().zip(&report.anchors) {
+        let (file, seq) = (file.display(), anchor.seq);
         match found {
-            Anchored::OnChain => {}
-            Anchored::Different => problems.push(format!(
-                "{}: the receipt names another line {} than this log has: the log was altered",
-                anchor.name, anchor.head.seq
+            Anchored::Agrees | Anchored::Pruned => {}
+            Anchored::Differs => problems.push(format!(
+                "{file}: line {seq} of this log is not the one the receipt names: the log was \
+                 written anew"
             )),
             Anchored::BeyondEnd => problems.push(format!(
-                "{}: the receipt names line {}, this log ends at {}: its end was cut off",
-                anchor.name, anchor.head.seq, report.head.seq
-            )),
-            Anchored::BeforeStart => problems.push(format!(
-                "{}: the receipt is older than this log's first line; older files are missing",
-                anchor.name
+                "{file}: the receipt names line {seq}, this log ends at {}: its end was cut off",
+                report.head.seq
             )),
         }
     }

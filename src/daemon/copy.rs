@@ -20,7 +20,7 @@ mod source;
 mod tests;
 
 pub use draft::SealedCopy;
-pub use small::{SmallOutcome, spool_small};
+pub use small::{SmallOutcome, spool_stream};
 pub use source::{Patience, READ_BYTES, SecondRead, second_read};
 
 use crate::{

@@ -46,6 +46,10 @@ impl Fold<'_> {
             Fact::CameraRemoved { camera, .. } => self.camera(camera, |c| c.docked = false),
             Fact::RecordingSeen { recording } => self.recording_seen(recording),
             Fact::GapFound { camera, gap } => {
+                if self.table.get(&key::gap(camera, gap))?.is_some() {
+                    return Ok(());
+                }
+                put(self.table, key::gap(camera, gap), gap)?;
                 self.totals.gaps += 1;
                 if let crate::types::fact::Gap::Segment { recording, .. } = gap {
                     self.recording(*recording, |r| r.gaps += 1)?;
@@ -236,6 +240,7 @@ impl Fold<'_> {
                     bytes: 0,
                     unsound: 0,
                     gaps: 0,
+                    others_on_camera: 0,
                     record: None,
                     described_before: 0,
                 };
@@ -293,6 +298,7 @@ impl Fold<'_> {
         self.recording(segment.recording, |recording| {
             recording.files[Stage::Seen as usize] += 1;
             recording.bytes += segment.source.size;
+            recording.others_on_camera += u64::from(segment.kind != FileKind::Manifest);
         })?;
         put(self.table, key::segment(id), &state)?;
         self.index_copy(&state)
@@ -344,7 +350,14 @@ impl Fold<'_> {
             self.totals.to_copy[class].add(bytes);
         }
         state.stage = to;
+        let other = u64::from(state.segment.kind != FileKind::Manifest);
         self.recording(state.segment.recording, |recording| {
+            let others = &mut recording.others_on_camera;
+            match (from.is_gone(), to.is_gone()) {
+                (false, true) => *others = others.saturating_sub(other),
+                (true, false) => *others += other,
+                (false, false) | (true, true) => {}
+            }
             recording.files[from as usize] = recording.files[from as usize].saturating_sub(1);
             recording.files[to as usize] += 1;
         })?;

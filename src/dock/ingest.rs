@@ -70,6 +70,9 @@ impl Dock {
         let history = view.camera(&camera)?.and_then(|camera| camera.last_manifest);
         let history = history.map(|(sequence, sha256)| LastLink { sequence, sha256 });
         for gap in evidence::continuity(history, &plan.links()) {
+            if view.get(&key::gap(&camera, &gap))?.is_some() {
+                continue;
+            }
             step.fact(Fact::GapFound { camera: camera.clone(), gap });
         }
         let listed = plan
@@ -176,11 +179,11 @@ impl Dock {
         if state.as_ref().is_none_or(|state| state.recording != recording) {
             step.fact(Fact::RecordingSeen { recording });
         }
-        let told = state.map_or(0, |state| state.gaps as usize);
-        for (index, path) in planned.missing.iter().skip(told) {
-            // A file that was released is missing by right.
-            if !self.was_taken(camera, path, view)? {
-                let gap = Gap::Segment { recording: id, index: *index, path: path.clone() };
+        for (index, path) in &planned.missing {
+            let gap = Gap::Segment { recording: id, index: *index, path: path.clone() };
+            // A file that was copied or released is missing by right.
+            if !self.was_taken(camera, path, view)? && view.get(&key::gap(camera, &gap))?.is_none()
+            {
                 step.fact(Fact::GapFound { camera: camera.clone(), gap });
             }
         }

@@ -102,7 +102,6 @@ pub struct Dock {
     /// Receipts, their placing and the clearing of the spool, under way.
     pub(super) finishing: BTreeMap<ObjectId, Option<Timestamp>>,
     pub(super) record: Option<RecordingId>,
-    pub(super) next_tick_work: Option<Timestamp>,
     pub(super) journal_damaged: bool,
     pub(super) stopped: bool,
 }
@@ -119,7 +118,6 @@ impl Dock {
             store_wait: None,
             finishing: BTreeMap::new(),
             record: None,
-            next_tick_work: None,
             journal_damaged: false,
             stopped: false,
         }

@@ -21,4 +21,4 @@ pub use fold::fold;
 pub use machine::{Dock, IdSource, Settings};
 pub use people::describe;
 pub use state::{Records, Stage};
-pub use table::{IndexBroken, MemoryTable, Table, View};
+pub use table::{IndexBroken, MemoryTable, Table, View, Visit};

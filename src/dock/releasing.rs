@@ -1,10 +1,10 @@
 //! Walking the release candidates of a docked camera and asking the rule about each.
 
 use super::{
-    Dock, IndexBroken, Records, Stage, View,
+    Dock, IndexBroken, Records, View,
     event::{Action, EraseResult, Step},
     machine::{ReleasePass, Work},
-    state::{RecordingState, SegmentState, key},
+    state::{SegmentState, key},
 };
 use crate::{
     release::{self, Decision, ErasePermit, Evidence, Obstacle, Sealed},
@@ -126,8 +126,9 @@ impl Dock {
             second_read: state.second_read.map(|(read, _)| read),
             held: hold.as_ref().map(|mark| mark.reason.as_str()),
             erase_allowed: bay_allows && recording.recording.erase_allowed,
-            needed_by_others: segment.kind == FileKind::Manifest
-                && others_remain(&recording, state),
+            // A manifest is the last of its recording to go: what is left without it could not be
+            // judged.
+            needed_by_others: segment.kind == FileKind::Manifest && recording.others_on_camera > 0,
             journal_damaged: self.journal_damaged,
         };
         Ok(release::evaluate(&self.settings.release, &evidence, now))
@@ -202,10 +203,4 @@ fn releasing(permit: &ErasePermit) -> Fact {
         receipt: permit.receipt(),
         why: permit.words().to_owned(),
     }
-}
-
-/// A manifest is the last of its recording to go: what is left without it could not be judged.
-fn others_remain(recording: &RecordingState, state: &SegmentState) -> bool {
-    let itself = u64::from(!matches!(state.stage, Stage::Released | Stage::Vanished));
-    recording.on_camera() > itself
 }

@@ -16,6 +16,7 @@
 //! | `q/CLASS TIME OBJECT` | still to be stored, oldest first; value: not before (ms), size |
 //! | `w/RECORDING` | its descriptive record must be sealed (again); value: since (ms) |
 //! | `p/OBJECT` | stored, but receipt or clearing up is not finished |
+//! | `g/CAMERA/DIGEST` | gaps already reported |
 //! | `h/TARGET`, `z/TARGET` | holds and pauses, with who and why |
 //! | `t` | [`Totals`] |
 //!
@@ -26,7 +27,9 @@ use super::{IndexBroken, Table, View};
 use crate::types::{
     Actor, BayName, CameraId, Class, ObjectId, ReceiptLevel, RecordingId, SegmentId, Sha256Digest,
     Verdict,
-    fact::{ClockOffset, Content, Hashed, ReceiptRef, Recording, SealedObject, Segment, Target},
+    fact::{
+        ClockOffset, Content, Gap, Hashed, ReceiptRef, Recording, SealedObject, Segment, Target,
+    },
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -62,6 +65,11 @@ impl Stage {
         Self::Released,
         Self::Vanished,
     ];
+
+    /// Whether the file is no longer on its camera.
+    pub fn is_gone(self) -> bool {
+        matches!(self, Self::Released | Self::Vanished)
+    }
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -102,6 +110,8 @@ pub struct RecordingState {
     pub bytes: u64,
     pub unsound: u64,
     pub gaps: u32,
+    /// Files on the camera that are no manifests.
+    pub others_on_camera: u64,
     /// The newest sealed descriptive record and the sequence number of its sealing.
     pub record: Option<(ObjectId, u64)>,
     /// Everything sealed before this sequence number is described by a receipted record.
@@ -259,6 +269,7 @@ pub mod key {
     pub const QUEUE: &[u8] = b"q/";
     pub const UNFINISHED: &[u8] = b"p/";
     pub const UNDESCRIBED: &[u8] = b"w/";
+    pub const GAPS: &[u8] = b"g/";
     pub const HOLDS: &[u8] = b"h/";
     pub const PAUSES: &[u8] = b"z/";
 
@@ -326,6 +337,11 @@ pub mod key {
     }
     pub fn undescribed(recording: RecordingId) -> Vec<u8> {
         join(UNDESCRIBED, &[recording.as_bytes()])
+    }
+    /// A gap by its content: the same one is reported once, however often a camera is docked.
+    pub fn gap(camera: &CameraId, gap: &Gap) -> Vec<u8> {
+        let content = Sha256Digest::of(format!("{gap:?}").as_bytes());
+        join(GAPS, &[camera.as_str().as_bytes(), b"/", &content.0])
     }
     fn target(target: &Target) -> Vec<u8> {
         match target {

@@ -1,7 +1,7 @@
 //! Checking a log without the daemon: every line of a folder, or of a copy of it.
 
 use super::{
-    Damage, JournalError,
+    Damage, JournalError, Line,
     damage::DamageFinder,
     files,
     snapshot::Snapshot,
@@ -89,4 +89,17 @@ pub fn verify(dir: &Path, anchors: &[Anchor]) -> Result<Report, JournalError> {
     let torn_bytes = walked.torn.map_or(0, |torn| torn.bytes);
     let files = files.len();
     Ok(Report { files, lines, start, head: walked.head, damage, bad_lines, torn_bytes, anchors })
+}
+
+/// Hands out lines of the log in `dir` from number `from_seq` on, at most `limit`.
+///
+/// # Errors
+/// I/O errors.
+pub fn read(
+    dir: &Path,
+    from_seq: u64,
+    limit: u64,
+    visit: &mut dyn FnMut(Line<'_>) -> ControlFlow<()>,
+) -> Result<(), JournalError> {
+    super::read::read(dir, from_seq, limit, visit)
 }

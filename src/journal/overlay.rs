@@ -1,7 +1,7 @@
 //! The table the fold writes to: changes in memory over the sled tree, until they are applied.
 
 use super::index::guarded;
-use crate::dock::{IndexBroken, Table, View};
+use crate::dock::{IndexBroken, Table, View, Visit};
 use std::{collections::BTreeMap, ops::Bound, ops::ControlFlow};
 
 /// Changes not applied yet, over what is. A removed key is kept as none.
@@ -54,12 +54,7 @@ impl View for Overlay {
         Ok(guarded("reading", || self.below.get(key))?.map(|value| value.to_vec()))
     }
 
-    fn scan(
-        &self,
-        prefix: &[u8],
-        from: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), IndexBroken> {
+    fn scan(&self, prefix: &[u8], from: &[u8], visit: &mut Visit<'_>) -> Result<(), IndexBroken> {
         let start = from.max(prefix);
         let mut below = iter_from(&self.below, prefix, from);
         let mut under = next_pair(&mut below)?;

@@ -5,8 +5,8 @@ use super::{
     overlay::{iter_from, next_pair},
     shared::Shared,
 };
-use crate::dock::{IndexBroken, View};
-use std::{ops::ControlFlow, sync::Arc};
+use crate::dock::{IndexBroken, View, Visit};
+use std::sync::Arc;
 
 /// The folded state as of the last commit; cheap to clone. An index that fails a read stops the
 /// journal: the next open makes it again from the log.
@@ -40,12 +40,7 @@ impl View for JournalView {
             .map_err(|error| self.shared.index_failed(error))
     }
 
-    fn scan(
-        &self,
-        prefix: &[u8],
-        from: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), IndexBroken> {
+    fn scan(&self, prefix: &[u8], from: &[u8], visit: &mut Visit<'_>) -> Result<(), IndexBroken> {
         let mut pairs = iter_from(&self.tree, prefix, from);
         loop {
             let pair = next_pair(&mut pairs).map_err(|error| self.shared.index_failed(error))?;

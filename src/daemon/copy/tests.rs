@@ -499,7 +499,10 @@ fn small_records_go_by_the_same_rules() {
     let bench = Bench::new(0, &[]);
     let spool = spool();
     let record = br#"{"officer":"4711"}"#;
-    let put = || spool_small(object(7), record, PART, &bench.recipients, &spool).unwrap();
+    let put = || {
+        let source = &mut &record[..];
+        spool_stream(object(7), source, 4096, PART, &bench.recipients, &spool).unwrap()
+    };
     spool.inject(Fault::FlipBit { at: 300 });
     assert!(matches!(put(), SmallOutcome::SealBroken(_)));
     spool.inject(Fault::SyncEio);

@@ -1,12 +1,8 @@
 //! What a plan is made of: recordings and their files, and the facts that remember them.
 
-use crate::{
-    evidence::Profile,
-    types::{
-        CameraId, Class, FileEntry, FileKind, RecordingId, SegmentId, Sha256Digest, SourcePath,
-        Trust,
-        fact::{Bookmark, ManifestRef, Recording, Segment, Source},
-    },
+use crate::types::{
+    CameraId, Class, FileEntry, FileKind, RecordingId, SegmentId, Sha256Digest, SourcePath, Trust,
+    fact::{Bookmark, ManifestRef, Recording, Segment, Source},
 };
 use jiff::Timestamp;
 

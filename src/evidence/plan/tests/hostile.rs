@@ -164,7 +164,7 @@ fn more_marks_than_a_fact_may_carry_are_cut_to_its_bounds() {
     let plan = recorded(&[marked]).plan("bwv-manifest");
     let found = recording(&plan, "R000001");
     let id = RecordingId::from_slice(&[0; 16]).unwrap();
-    let fact = found.to_fact(id, &camera(), shipped("bwv-manifest"));
+    let fact = found.to_fact(id, &camera(), "bwv-manifest");
     // Far below the 128 KiB from which sled puts a value aside.
     assert!(serde_json::to_vec(&fact).unwrap().len() < 100 << 10);
 }
