@@ -211,11 +211,17 @@ fn recognise<'a>(world: &'a World, bay: &'a Bay) -> Result<(Docked<'a>, Arrival)
         Some(name) => world.profiles.iter().find(|profile| profile.name() == name),
         None => evidence::choose(&world.profiles, &listing),
     };
-    let profile = profile.cloned().ok_or_else(|| {
-        "no camera profile fits what is in this bay; nothing was read. Add a profile for this \
-         model, or name one in [[bays]] (`bwvdock doctor` lists them)"
-            .to_owned()
-    })?;
+    let profile = match (profile, &bay.profile) {
+        (Some(profile), _) => profile.clone(),
+        // Unknown cameras are kept whole, in quarantine, and never erased.
+        (None, None) => Profile::unrecognised(),
+        (None, Some(name)) => {
+            return Err(format!(
+                "the camera profile {name} of this bay does not exist; nothing was read. Correct \
+                 [[bays]], or add the profile to `profiles_dir`"
+            ));
+        }
+    };
     let small = read_small(&mut camera, &profile, &listing);
     let id = evidence::identify(&profile, &listing, &small, bay.camera_id.as_ref())
         .map_err(|error| format!("{}; nothing was copied", chain(&error)))?;

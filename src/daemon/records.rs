@@ -13,9 +13,10 @@ use jiff::Timestamp;
 use serde_json::json;
 use std::io::{self, Read};
 
-/// Bytes reserved in the spool for a record of so many files; generous, the rest is given back.
+/// Bytes reserved in the spool for a record of so many files; about what is needed: the spool
+/// grants more while there is room.
 pub fn size_max(files: u64) -> u64 {
-    64 * 1024 + files.saturating_mul(8 * 1024)
+    64 * 1024 + files.saturating_mul(1024)
 }
 
 /// A record as a stream of bytes.
