@@ -67,13 +67,18 @@ type Harm = (&'static str, fn(&mut Vec<String>), u64, (u64, u64));
 
 const HARMS: [Harm; 7] = [
     ("edit", |lines| lines[3] = lines[3].replace("reason", "season"), 4, (4, 5)),
-    ("edit of prev", |lines| lines[3] = lines[3].replacen("\":\"", "\":\"0", 1), 4, (4, 4)),
+    ("edit of prev", |lines| lines[3] = other_prev(&lines[3]), 4, (4, 4)),
     ("edit and new prev", |lines| rewrite_third(lines), 4, (4, 5)),
     ("removal", |lines| drop(lines.drain(3..5)), 4, (4, 6)),
     ("swap", |lines| lines.swap(3, 4), 4, (4, 5)),
     ("garble", |lines| lines[3] = "{\"prev\"".into(), 4, (4, 4)),
     ("twice", |lines| lines.insert(3, lines[2].clone()), 4, (4, 4)),
 ];
+
+fn other_prev(line: &str) -> String {
+    let (claim, rest) = line.split_at(r#"{"prev":""#.len());
+    format!("{claim}{}{}", "0".repeat(64), &rest[64..])
+}
 
 /// Changes a line and makes the next one agree: then that one is found changed.
 fn rewrite_third(lines: &mut [String]) {
