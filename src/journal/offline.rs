@@ -1,4 +1,9 @@
 //! Checking a log without the daemon: every line of a folder, or of a copy of it.
+//!
+//! Nobody has to believe this program for it: `tests/tools/verify_custody.sh DIR [SEQ HASH]...`
+//! does the same with a POSIX shell and `sha256sum`. It goes through `custody-*.jsonl` in sorted
+//! order and expects every line to begin with `{"prev":"<SHA-256 of the line before>","v":1,
+//! "seq":<one more>,`; each SEQ and HASH, from a receipt, must be met on the way.
 
 use super::{
     Damage, JournalError, Line,

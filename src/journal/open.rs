@@ -44,14 +44,14 @@ pub struct JournalOptions {
     pub file_bytes_max: u64,
     /// Whole files are pruned no earlier; at least 365.
     pub keep_days: u32,
-    /// The index's cache.
+    /// The index's cache; sled takes up to three times as much memory.
     pub cache_bytes: u64,
 }
 
 impl JournalOptions {
     pub const KEEP_DAYS_MIN: u32 = 365;
 
-    /// One second of lag, 64 MiB a file, 365 days, 4 MiB of cache.
+    /// One second of lag, 64 MiB a file, 365 days, 1 MiB of cache.
     pub fn new(dir: PathBuf, index_dir: PathBuf, dock: DockId, boot: String) -> Self {
         Self {
             dir,
@@ -61,7 +61,7 @@ impl JournalOptions {
             progress_lag_ms_max: 1000,
             file_bytes_max: 64 << 20,
             keep_days: Self::KEEP_DAYS_MIN,
-            cache_bytes: 4 << 20,
+            cache_bytes: 1 << 20,
         }
     }
 }
@@ -110,7 +110,10 @@ pub(super) fn open(
         return Err(JournalError::Options("the custody log is kept at least 365 days"));
     }
     let dir = &options.dir;
-    fs::create_dir_all(dir).map_err(|source| JournalError::io("make", dir, source))?;
+    if !dir.is_dir() {
+        fs::create_dir_all(dir).map_err(|source| JournalError::io("make", dir, source))?;
+        files::sync_dir(dir.parent().unwrap_or(Path::new(".")))?;
+    }
     let lock = take_lock(dir)?;
     let survey = Survey::take(dir)?;
     let cut = survey.torn.as_ref().map(cut_off).transpose()?;

@@ -22,8 +22,8 @@ use std::{
 
 /// How many sets of index files found unusable are kept for study.
 const SET_ASIDE_MAX: usize = 3;
-const BATCH_LINES: u64 = 4096;
-const BATCH_BYTES: usize = 1 << 20;
+const BATCH_LINES: u64 = 512;
+const BATCH_BYTES: usize = 256 << 10;
 
 /// What was done to the index at open.
 pub(super) struct Recovered {

@@ -8,7 +8,7 @@ for old in snapshot-*.jsonl; do [ -e "$old" ] || continue   # begins behind what
   seq=$(sed -n '1s/.*"through_seq":\([0-9]*\).*/\1/p' "$old")
   prev=$(sed -n '1s/.*"through_hash":"\([0-9a-f]*\)".*/\1/p' "$old")
 done
-for file in custody-*.jsonl; do n=0
+for file in custody-*.jsonl; do n=0; [ -e "$file" ] || { echo "there is no log here"; exit 1; }
   while IFS= read -r line; do
     n=$((n + 1)); seq=$((seq + 1))
     case $line in '{"prev":"'"$prev"'","v":1,"seq":'"$seq"',"'*) ;;

@@ -67,16 +67,21 @@ type Harm = (&'static str, fn(&mut Vec<String>), u64, (u64, u64));
 
 const HARMS: [Harm; 7] = [
     ("edit", |lines| lines[3] = lines[3].replace("reason", "season"), 4, (4, 5)),
-    ("edit of prev", |lines| lines[3] = lines[3].replacen("\":\"", "\":\"0", 1), 4, (4, 4)),
-    ("edit and new prev", rewrite_fourth, 4, (4, 5)),
+    ("edit of prev", |lines| lines[3] = other_prev(&lines[3]), 4, (4, 4)),
+    ("edit and new prev", |lines| rewrite_third(lines), 4, (4, 5)),
     ("removal", |lines| drop(lines.drain(3..5)), 4, (4, 6)),
     ("swap", |lines| lines.swap(3, 4), 4, (4, 5)),
     ("garble", |lines| lines[3] = "{\"prev\"".into(), 4, (4, 4)),
     ("twice", |lines| lines.insert(3, lines[2].clone()), 4, (4, 4)),
 ];
 
+fn other_prev(line: &str) -> String {
+    let (claim, rest) = line.split_at(r#"{"prev":""#.len());
+    format!("{claim}{}{}", "0".repeat(64), &rest[64..])
+}
+
 /// Changes a line and makes the next one agree: then that one is found changed.
-fn rewrite_fourth(lines: &mut Vec<String>) {
+fn rewrite_third(lines: &mut [String]) {
     use crate::types::Sha256Digest;
     let old = Sha256Digest::of(lines[2].as_bytes()).to_string();
     lines[2] = lines[2].replace("reason", "season");
@@ -143,6 +148,28 @@ fn damage_stays_known_in_older_files_until_the_log_is_whole_again() {
     let (_, healed) = dock.open();
     assert_eq!(healed.damage, None);
     assert!(!dock.options.dir.join("damage.json").exists());
+}
+
+#[test]
+fn damage_within_an_older_file_is_found_by_whatever_reads_it_and_known_from_then_on() {
+    let dock = Dock::with_lines(8);
+    let (journal, _) = dock.open();
+    journal.commit_blocking(stopped("x"), at("2026-03-02T12:00:00Z")).unwrap();
+    journal.close().unwrap();
+    let older = dock.log_files().remove(0);
+    let text = fs::read_to_string(&older).unwrap();
+    fs::write(&older, text.replace("reason 3", "season 3")).unwrap();
+    let (journal, report) = dock.open();
+    assert_eq!(report.damage, None, "open reads only the ends of older files");
+    journal.close().unwrap();
+    let found = verify(&dock.options.dir, &[]).unwrap().damage;
+    assert_eq!(found.as_ref().map(|damage| damage.line), Some(3));
+    fs::remove_dir_all(&dock.options.index_dir).unwrap();
+    for _ in 0..2 {
+        let (journal, report) = dock.open();
+        assert_eq!((&report.damage, &journal.damage()), (&found, &found));
+        journal.close().unwrap();
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod damaged;
 mod failing;
 mod indexed;
+mod killed;
 mod normal;
 mod pruning;
 mod shell;

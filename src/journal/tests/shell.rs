@@ -31,15 +31,13 @@ fn log() -> (Dock, Head) {
 #[test]
 fn a_whole_log_and_its_anchors_agree() {
     let (dock, head) = log();
-    let mut anchors = vec![head];
-    journal_anchor(&dock, 5, &mut anchors);
-    let (whole, words) = verify(&dock.options.dir, &anchors);
+    let (whole, words) = verify(&dock.options.dir, &[head, anchor(&dock, 5)]);
     assert_eq!((whole, words), (true, format!("whole: line 12, {}", head.hash)));
 }
 
-fn journal_anchor(dock: &Dock, seq: u64, anchors: &mut Vec<Head>) {
-    let line = &lines(&dock.options.dir)[seq as usize - 1];
-    anchors.push(Head { seq, hash: crate::types::Sha256Digest::of(line.as_bytes()) });
+fn anchor(dock: &Dock, seq: u64) -> Head {
+    let line = &lines(&dock.options.dir)[usize::try_from(seq).unwrap() - 1];
+    Head { seq, hash: crate::types::Sha256Digest::of(line.as_bytes()) }
 }
 
 #[test]
@@ -81,6 +79,12 @@ fn a_truncation_is_found_by_an_anchor_only() {
 }
 
 #[test]
+fn no_log_is_not_a_whole_log() {
+    let empty = tempfile::tempdir().unwrap();
+    assert!(!verify(empty.path(), &[]).0);
+}
+
+#[test]
 fn a_pruned_log_is_checked_from_its_snapshot() {
     let dock = Dock::new();
     let (journal, _) = dock.open();
@@ -88,7 +92,7 @@ fn a_pruned_log_is_checked_from_its_snapshot() {
         journal.commit_blocking(stopped(time), at(time)).unwrap();
     }
     journal.prune(at("2027-06-01T00:00:00Z")).unwrap();
-    assert_eq!(verify(&dock.options.dir, &[journal.head()]).0, true);
+    assert!(verify(&dock.options.dir, &[journal.head()]).0);
     fs::remove_file(snapshot::Snapshot::newest(&dock.options.dir).unwrap().unwrap().path).unwrap();
     assert!(!verify(&dock.options.dir, &[]).0);
 }
