@@ -500,7 +500,7 @@ fn small_records_go_by_the_same_rules() {
     let spool = spool();
     let record = br#"{"officer":"4711"}"#;
     let put = || spool_small(object(7), record, PART, &bench.recipients, &spool).unwrap();
-    spool.inject(Fault::FlipBit { at: 300 });
+    spool.inject(Fault::FlipBit { at: 150 });
     assert!(matches!(put(), SmallOutcome::SealBroken(_)));
     spool.inject(Fault::SyncEio);
     assert!(matches!(put(), SmallOutcome::SpoolBroken(_)));
