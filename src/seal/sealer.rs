@@ -76,6 +76,9 @@ impl Sealer {
     pub fn push(&mut self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
         self.check_room(plaintext.len())?;
         let from = out.len();
+        // Once and exactly: growing by doubling would cost the bound of a running copy.
+        let chunks = plaintext.len() / CHUNK + 1;
+        out.reserve(self.header.len() + plaintext.len() + CHUNK + chunks * TAG);
         self.give_header(out);
         let mut rest = plaintext;
         if !self.held.is_empty() {

@@ -226,7 +226,7 @@ impl Drop for Tmp {
     }
 }
 
-/// The disk, a quota or the file system's largest file: waiting may help, nothing is broken.
+/// The disk or a quota is full: waiting may help, nothing is broken.
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
