@@ -3,12 +3,13 @@
 use super::{
     Admission, Entry, Found, Limits, Spool, SpoolError, SpoolFile, Usage, Writer, Written,
     budget::{Answer, Budget, Reservation},
+    direct::DirectReader,
 };
 use crate::{seal::Proven, types::ObjectId};
 use rustix::fs::{Advice, fadvise, statvfs};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io,
+    io::{self, Read},
     os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
@@ -225,7 +226,7 @@ impl Drop for Tmp {
     }
 }
 
-/// The disk, a quota or the file system's largest file: waiting may help, nothing is broken.
+/// The disk or a quota is full: waiting may help, nothing is broken.
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
@@ -261,7 +262,8 @@ impl Writer for FolderWriter {
     fn sync(&mut self) -> Result<(), SpoolError> {
         let doing = || io_error(format!("fsync object {}", self.object));
         self.file.sync_all().map_err(doing())?;
-        // Only clean pages are dropped, hence after the fsync. Not every file system can.
+        // The sealed bytes are wanted again only by the upload: their pages are better used by
+        // others. Only clean pages are dropped, hence after the fsync. Not every file system can.
         let _ = fadvise(&self.file, 0, None, Advice::DontNeed);
         self.synced = true;
         Ok(())
@@ -271,8 +273,9 @@ impl Writer for FolderWriter {
         self.size
     }
 
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.file.read_at(buffer, offset)
+    fn read_back(&self) -> Box<dyn Read + '_> {
+        let path = self.tmp.0.as_ref().expect("taken only by commit, which consumes");
+        Box::new(DirectReader::new(path, &self.file))
     }
 
     fn commit(mut self: Box<Self>, proof: &Proven) -> Result<SpoolFile, SpoolError> {

@@ -31,6 +31,7 @@
 
 mod access;
 mod bucket;
+pub mod command;
 mod disk;
 mod errors;
 mod finish;
