@@ -73,3 +73,6 @@ pub fn continuity(history: Option<LastLink>, links: &[Link]) -> Vec<Gap> {
     }
     gaps
 }
+
+#[cfg(test)]
+mod tests;

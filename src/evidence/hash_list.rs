@@ -174,3 +174,6 @@ fn bagit_name(rest: &[u8]) -> Result<Cow<'_, [u8]>, &'static str> {
     }
     Ok(Cow::Owned(plain))
 }
+
+#[cfg(test)]
+mod tests;

@@ -170,3 +170,6 @@ fn from_names(profile: &Profile, listing: &Listing) -> Result<CameraId, Identity
     }
     found.ok_or(IdentityError::NoSerial)
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,6 +47,7 @@ pub struct Manifest {
     pub sequence: u64,
     /// SHA-256 of the manifest before; [`Manifest::FIRST`] if there is none.
     pub previous: Sha256Digest,
+    /// What the camera calls it; the dock goes by the folder, which a listing cannot give twice.
     pub recording: String,
     /// The officer's id, never a name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,8 +117,8 @@ impl Manifest {
     pub const SEGMENTS_MAX: usize = 50_000;
     /// The most bookmarks; also the most flags.
     pub const MARKS_MAX: usize = 10_000;
-    /// The longest text of any one field, in bytes.
-    pub const TEXT_BYTES_MAX: usize = 256;
+    /// The longest text of any one field, in characters.
+    pub const TEXT_CHARS_MAX: usize = 256;
     /// What the first manifest of a camera's life names as the one before.
     pub const FIRST: Sha256Digest = Sha256Digest([0; 32]);
 
@@ -204,15 +205,18 @@ fn bounded(what: &'static str, found: usize, max: usize) -> Result<(), ManifestE
 }
 
 /// Text that is short and cannot break a line or a terminal.
-fn text(name: &'static str, text: &str, bytes_min: usize) -> Result<(), ManifestError> {
-    if text.len() < bytes_min {
+fn text(name: &'static str, text: &str, chars_min: usize) -> Result<(), ManifestError> {
+    if text.len() < chars_min {
         return Err(field(name, "is empty"));
     }
-    if text.len() > Manifest::TEXT_BYTES_MAX {
-        return Err(field(name, "is longer than 256 bytes"));
+    if text.chars().nth(Manifest::TEXT_CHARS_MAX).is_some() {
+        return Err(field(name, "is longer than 256 characters"));
     }
     if text.chars().any(char::is_control) {
         return Err(field(name, "holds a control character"));
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,8 @@ pub enum KeyError {
     NotBase64,
     #[error("the key is no Ed25519 public key: {bytes} bytes of another kind")]
     NotEd25519 { bytes: usize },
+    #[error("the key is of small order: anybody could sign for it")]
+    Weak,
 }
 
 /// An Ed25519 public key, raw.
@@ -36,7 +38,9 @@ impl PublicKey {
             text.lines().map(str::trim).filter(|l| !l.starts_with("-----")).collect();
         let der = STANDARD.decode(body).map_err(|_| KeyError::NotBase64)?;
         let raw = der.strip_prefix(&SPKI_PREFIX).unwrap_or(&der);
-        raw.try_into().map(Self).map_err(|_| KeyError::NotEd25519 { bytes: der.len() })
+        let raw = raw.try_into().map_err(|_| KeyError::NotEd25519 { bytes: der.len() })?;
+        let key = Self(raw);
+        if is_weak(&key) { Err(KeyError::Weak) } else { Ok(key) }
     }
 
     /// The raw key as base64, the form `camera.json` carries.
@@ -57,9 +61,31 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// Whether `signature` is `key`'s over exactly `bytes`.
+/// The y coordinates of the points of small order, and the two encodings beyond the field that
+/// mean one of them; the sign bit left out.
+///
+/// ring follows RFC 8032 and lets such a key verify signatures that anybody can make: seen with
+/// ring 0.17.14 and the key of 32 zero bytes, which is what an unset configuration holds.
+const SMALL_ORDER: [&str; 7] = [
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+];
+
+/// Whether the key is of no use: with it, anybody could sign anything.
+fn is_weak(key: &PublicKey) -> bool {
+    let mut unsigned = key.0;
+    unsigned[31] &= 0x7f;
+    SMALL_ORDER.contains(&hex::encode(unsigned).as_str())
+}
+
+/// Whether `signature` is `key`'s over exactly `bytes`. A weak key verifies nothing.
 pub fn verify_signature(bytes: &[u8], signature: &[u8], key: &PublicKey) -> bool {
-    UnparsedPublicKey::new(&ED25519, key.0).verify(bytes, signature).is_ok()
+    !is_weak(key) && UnparsedPublicKey::new(&ED25519, key.0).verify(bytes, signature).is_ok()
 }
 
 /// The signing side: only cameras have one. The dock's simulated cameras use it.
@@ -133,10 +159,23 @@ mod tests {
     }
 
     #[test]
-    fn a_small_order_key_verifies_nothing_it_did_not_sign() {
-        // The all-zero key is a small-order point; a lenient verifier accepts forgeries under it.
-        let forged = [0; 64];
-        assert!(!verify_signature(b"manifest", &forged, &PublicKey([0; 32])));
+    fn a_key_of_small_order_is_refused_and_verifies_nothing() {
+        // Under the zero key the zero signature passes for most messages; that is the forgery.
+        let passes = |message: &u8| {
+            UnparsedPublicKey::new(&ED25519, [0; 32]).verify(&[*message], &[0; 64]).is_ok()
+        };
+        let forged: Vec<u8> = (0..=255).filter(passes).collect();
+        for key in SMALL_ORDER {
+            let mut raw = [0; 32];
+            hex::decode_to_slice(key, &mut raw).unwrap();
+            for sign in [0, 0x80] {
+                raw[31] = raw[31] & 0x7f | sign;
+                assert_eq!(PublicKey::parse(&STANDARD.encode(raw)), Err(KeyError::Weak));
+                for message in forged.iter().chain(&[0]) {
+                    assert!(!verify_signature(&[*message], &[0; 64], &PublicKey(raw)));
+                }
+            }
+        }
     }
 
     #[test]

@@ -31,3 +31,6 @@ pub fn verdict(segment: &Segment, copied: &Hashed, read_failed: bool) -> Verdict
         (false, None) => Verdict::Unverified,
     }
 }
+
+#[cfg(test)]
+mod tests;

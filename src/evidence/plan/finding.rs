@@ -1,6 +1,7 @@
 //! What a plan found wrong or odd, for people and for rules.
 
 use crate::types::SourcePath;
+use std::collections::BTreeMap;
 
 /// What kind of thing was found; decisions go by this, never by the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +64,7 @@ pub struct Finding {
 pub struct Findings {
     pub list: Vec<Finding>,
     pub left_out: usize,
+    counts: BTreeMap<FindingKind, usize>,
 }
 
 impl Findings {
@@ -70,7 +72,9 @@ impl Findings {
     pub const EACH_MAX: usize = 100;
 
     pub fn add(&mut self, kind: FindingKind, path: Option<&SourcePath>, words: impl Into<String>) {
-        if self.list.iter().filter(|finding| finding.kind == kind).count() >= Self::EACH_MAX {
+        let count = self.counts.entry(kind).or_default();
+        *count += 1;
+        if *count > Self::EACH_MAX {
             self.left_out += 1;
             return;
         }

@@ -138,6 +138,10 @@ impl Planner<'_> {
         if let Some((kind, words)) = &judged.caveat {
             self.findings.add(*kind, Some(&judged.path), words.clone());
         }
+        if trust == Trust::Signed && self.model.is_none() {
+            let manifest = &judged.manifest;
+            self.model = Some((manifest.model.clone(), manifest.firmware.clone()));
+        }
         self.check_times(&judged);
         let recording = self.recording(&name);
         describe(recording, &judged);

@@ -59,6 +59,10 @@ impl Pattern {
         Ok(Self { regex, time, group_by })
     }
 
+    pub fn has_serial(&self) -> bool {
+        self.regex.capture_names().flatten().any(|name| name == "serial")
+    }
+
     /// What the path says; `None` when the pattern does not fit it.
     pub fn read(&self, path: &[u8]) -> Option<Fields> {
         let found = self.regex.captures(path)?;
@@ -114,12 +118,14 @@ fn zone(text: Option<&str>) -> Result<TimeZone, ProfileError> {
 /// Writes a known time in the format and reads it again, so that a mistake shows at once.
 fn check_time_format(format: &str, zone: &TimeZone) -> Result<(), ProfileError> {
     let key = "pattern.time_format";
-    let sample = Timestamp::UNIX_EPOCH.to_zoned(zone.clone());
-    let text = strtime::format(format, &sample)
+    // In the afternoon, so that a twelve-hour clock without AM and PM does not pass.
+    let sample = Timestamp::constant(2_000_000_000 + 12 * 3600, 0);
+    let text = strtime::format(format, &sample.to_zoned(zone.clone()))
         .map_err(|error| missing(key, &format!("cannot be used: {error}")))?;
-    match read_time(format, zone, &text) {
-        Some(_) => Ok(()),
-        None => Err(missing(key, "does not hold a whole date and time")),
+    let read = read_time(format, zone, &text);
+    match read.is_some_and(|read| (read.as_second() - sample.as_second()).abs() < 60) {
+        true => Ok(()),
+        false => Err(missing(key, "does not hold a whole date and time")),
     }
 }
 
