@@ -138,7 +138,7 @@ fn device_of(stat: &Stat) -> u64 {
 
 fn modified_ms(stat: &Stat) -> Option<i64> {
     let nanos = i64::try_from(stat.st_mtime_nsec).ok()?;
-    i64::from(stat.st_mtime).checked_mul(1000)?.checked_add(nanos / 1_000_000)
+    stat.st_mtime.checked_mul(1000)?.checked_add(nanos / 1_000_000)
 }
 
 fn open_root(path: &Path) -> Result<(OwnedFd, RootId), Errno> {

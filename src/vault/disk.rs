@@ -1,17 +1,17 @@
 //! Durable files: temporary, fsynced, renamed, folder fsynced. And the set of buckets.
 
 use super::{VaultError, bucket::Bucket, meta::BucketMeta};
-use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
+use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with, syncfs};
 use serde::Serialize;
 use std::{
     collections::BTreeMap,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-/// Most buckets of one vault, and most objects or uploads looked at in one go.
+/// Most buckets of one vault.
 const BUCKETS_MAX: usize = 100;
 
 /// All buckets of a vault. Locked against a second process for as long as it lives.
@@ -34,6 +34,8 @@ impl Disk {
         let lock = File::create(root.join(".lock")).map_err(failed("lock", root))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| VaultError::InUse(root.to_owned()))?;
+        // What a killed process wrote is seen from here on, so it must be as durable as it looks.
+        syncfs(&lock).map_err(|errno| failed("flush", root)(errno.into()))?;
         let mut buckets = BTreeMap::new();
         for entry in fs::read_dir(root).map_err(failed("list", root))? {
             let path = entry.map_err(failed("list", root))?.path();
@@ -61,14 +63,16 @@ impl Disk {
         buckets.values().cloned().collect()
     }
 
+    /// Whether no further bucket may be made.
+    pub fn has_enough_buckets(&self) -> bool {
+        self.all().len() >= BUCKETS_MAX
+    }
+
     /// Makes a bucket; one that exists is left as it is. The name has been checked.
     pub fn make_bucket(&self, name: &str) -> io::Result<()> {
         let mut buckets = self.buckets.write().unwrap_or_else(PoisonError::into_inner);
         if buckets.contains_key(name) {
             return Ok(());
-        }
-        if buckets.len() >= BUCKETS_MAX {
-            return Err(io::Error::from(io::ErrorKind::QuotaExceeded));
         }
         let path = self.root.join(name);
         make_folders(&path)?;
@@ -89,20 +93,24 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Makes a folder and its parents, durably.
+///
+/// One at a time: who finds a folder there must not go on before its maker has fsynced it.
 pub(super) fn make_folders(path: &Path) -> io::Result<()> {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    make_missing(path)
+}
+
+fn make_missing(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     if let Some(parent) = parent {
-        make_folders(parent)?;
+        make_missing(parent)?;
     }
-    match fs::create_dir(path) {
-        // Another call made it in the meantime.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => sync_folder(parent.unwrap_or(Path::new("."))),
-    }
+    fs::create_dir(path)?;
+    sync_folder(parent.unwrap_or(Path::new(".")))
 }
 
 /// Gives a complete, fsynced temporary file its name; never replaces anything.

@@ -112,3 +112,38 @@ pub(super) fn url_encode(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn past_a_prefix_lies_nothing_of_it_and_nothing_is_jumped_over(
+            prefix in ".{1,8}", rest in ".{0,8}", other in ".{1,8}",
+        ) {
+            let next = past(&prefix);
+            let below = format!("{prefix}{rest}");
+            prop_assert!(next.as_ref().is_none_or(|next| below < *next));
+            if !other.starts_with(&prefix) && other > prefix {
+                prop_assert!(next.is_some_and(|next| next <= other));
+            }
+        }
+
+        #[test]
+        fn encoded_keys_decode_to_themselves(key in ".{0,40}") {
+            let encoded = format!("k={}", url_encode(&key).replace('+', "%2B"));
+            let (_, decoded) = url::form_urlencoded::parse(encoded.as_bytes()).next().unwrap();
+            prop_assert_eq!(decoded, key);
+        }
+    }
+
+    #[test]
+    fn past_the_last_characters() {
+        assert_eq!(past("a/").as_deref(), Some("a0"));
+        assert_eq!(past("a\u{10FFFF}").as_deref(), Some("b"));
+        assert_eq!(past("\u{D7FF}").as_deref(), Some("\u{E000}"));
+        assert_eq!(past("\u{10FFFF}"), None);
+    }
+}

@@ -50,7 +50,12 @@ mod uploads;
 
 pub use tls::{CertifiedPem, ThrowawayCa, VaultTls};
 
-use std::{future::Future, io, net::SocketAddr, path::PathBuf};
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 /// What a vault needs to run.
 #[derive(Debug, Clone)]
@@ -105,4 +110,9 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), VaultError> {
     server::serve(options, ready, shutdown).await
+}
+
+/// Where the bytes of a key lie, for people who want to look; `None` for a key no vault stores.
+pub fn object_path(root: &Path, bucket: &str, key: &str) -> Option<PathBuf> {
+    Some(root.join(bucket).join("objects").join(names::key_path(key).ok()?))
 }

@@ -107,9 +107,13 @@ pub(super) async fn receive<T>(
 
 fn declared_length<T>(request: &S3Request<T>) -> S3Result<u64> {
     let header = request.headers.get("content-length").and_then(|value| value.to_str().ok());
-    let Some(length) = header.and_then(|text| text.parse().ok()) else {
-        return Err(refuse(S3ErrorCode::MissingContentLength, "Content-Length is required"));
+    let length = match header {
+        Some(text) => text.parse().ok(),
+        // RFC 9112, 6.3: a request with neither has no body.
+        None => (!request.headers.contains_key("transfer-encoding")).then_some(0),
     };
+    let length = length
+        .ok_or_else(|| refuse(S3ErrorCode::MissingContentLength, "Content-Length is required"))?;
     if length > BODY_BYTES_MAX {
         return Err(refuse(S3ErrorCode::EntityTooLarge, "at most 5 GiB in one request"));
     }

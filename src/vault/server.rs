@@ -63,8 +63,11 @@ pub(super) async fn serve(
 fn s3_service(options: VaultOptions, disk: Disk) -> S3Service {
     let mut config = S3Config::default();
     config.xml_max_body_size = XML_BYTES_MAX;
-    // POST forms are refused anyway; do not buffer them either.
+    // POST forms are refused, but only after they were read: read next to nothing of them.
     config.post_object_max_file_size = 0;
+    config.form_max_field_size = 16 << 10;
+    config.form_max_fields_size = 64 << 10;
+    config.form_max_parts = 32;
     let vault = Vault { disk: Arc::new(disk), region: options.region.clone() };
     let mut builder = S3ServiceBuilder::new(vault);
     builder.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));

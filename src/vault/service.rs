@@ -32,6 +32,9 @@ impl Vault {
 impl S3 for Vault {
     async fn create_bucket(&self, req: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
         let (store, name) = (self.disk.clone(), req.input.bucket);
+        if store.bucket(&name).is_none() && store.has_enough_buckets() {
+            return Err(refuse(S3ErrorCode::TooManyBuckets, "this store has buckets enough"));
+        }
         let location = Some(format!("/{name}"));
         // There is one owner, so making what is there already is no conflict.
         let made = tokio::task::spawn_blocking(move || store.make_bucket(&name)).await;

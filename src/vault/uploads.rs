@@ -12,7 +12,11 @@ use super::{
 };
 use jiff::Timestamp;
 use s3s::{S3ErrorCode, S3Request, S3Response, S3Result, dto::*};
-use std::{fs, io, path::PathBuf, sync::Arc};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// S3's own bound.
 pub(super) const PART_NUMBER_MAX: u32 = 10_000;
@@ -126,17 +130,20 @@ pub(super) async fn create(
         checksum_type: algorithm.map(|_| checksum_type(full_object)),
         ..Default::default()
     };
+    let folder = bucket.uploads_folder();
     let making = tokio::task::spawn_blocking(move || {
-        let folder = bucket.uploads_folder();
         if fs::read_dir(&folder)?.count() >= UPLOADS_MAX {
-            return Err(io::Error::from(io::ErrorKind::QuotaExceeded));
+            return Ok(false);
         }
         let folder = folder.join(&meta.id);
         make_folders(&folder)?;
-        write_json(&bucket.temporaries(), &folder.join("upload.json"), &meta)
+        write_json(&bucket.temporaries(), &folder.join("upload.json"), &meta).map(|()| true)
     });
     let made = making.await.map_err(lost)?;
-    made.map_err(|error| disk("open an upload", &PathBuf::new(), &error))?;
+    if !made.map_err(|error| disk("open an upload", Path::new("uploads"), &error))? {
+        let words = "too many uploads are open; complete or abort some";
+        return Err(refuse(S3ErrorCode::InvalidRequest, words));
+    }
     Ok(S3Response::new(output))
 }
 

@@ -211,3 +211,48 @@ fn a_slow_camera_takes_its_time() {
     read(&mut faulty).1.unwrap();
     assert!(start.elapsed() >= Duration::from_millis(190), "{:?}", start.elapsed());
 }
+
+/// Everything the rules make of a simulated camera whose key is enrolled.
+fn planned(root: &Path) -> crate::evidence::Plan {
+    use crate::evidence::{KeyRing, Profile, choose, identify, plan};
+    let mut camera = FolderCamera::open(root, EraseMode::ReadOnly).unwrap();
+    let listing = camera.list().unwrap();
+    let profiles = Profile::shipped();
+    let profile = choose(&profiles, &listing).unwrap();
+    assert_eq!(profile.name(), "bwv-manifest");
+    let camera: &mut dyn Camera = &mut camera;
+    let small = profile
+        .small_files(&listing)
+        .into_iter()
+        .map(|(path, max)| (path.clone(), camera.read_small(&path, max).unwrap()))
+        .collect();
+    let id = identify(profile, &listing, &small, None).unwrap();
+    let card = CameraCard::parse(&small[&SourcePath::new("camera.json").unwrap()]).unwrap();
+    let keys: KeyRing = [(id.clone(), card.public_key.unwrap().0)].into_iter().collect();
+    plan(profile, &listing, &small, &id, &keys)
+}
+
+#[test]
+fn the_rules_understand_a_simulated_camera_and_see_what_was_taken_from_it() {
+    use crate::{evidence::continuity, types::Class, types::Trust, types::fact::Gap};
+    let place = TempDir::new().unwrap();
+    let mut sim = camera(&place, "camera", 7);
+    sim.record(&recording(2)).unwrap();
+    sim.record(&SimRecording { evidential: false, flags: Vec::new(), ..recording(1) }).unwrap();
+    sim.record(&recording(1)).unwrap();
+    let plan = planned(sim.root());
+    assert_eq!(plan.findings, []);
+    let classes: Vec<Class> = plan.recordings.iter().map(|recording| recording.class).collect();
+    assert_eq!(classes, [Class::Evidential, Class::Unreviewed, Class::Evidential]);
+    for recording in &plan.recordings {
+        assert_eq!(recording.manifest.as_ref().unwrap().trust, Trust::Signed);
+    }
+    assert_eq!(continuity(None, &plan.links()), []);
+
+    sim.lose("R000002").unwrap();
+    let gaps = continuity(None, &planned(sim.root()).links());
+    assert!(matches!(gaps[..], [Gap::Recordings { first: 2, last: 2 }]), "{gaps:?}");
+
+    sim.flip_bit(&SourcePath::new("R000003/manifest.json").unwrap(), 300).unwrap();
+    assert_ne!(planned(sim.root()).findings, []);
+}
