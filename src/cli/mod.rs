@@ -6,7 +6,7 @@
 mod ask;
 mod custody;
 mod local;
-mod render;
+pub mod render;
 mod screens;
 
 use crate::{

@@ -113,6 +113,10 @@ pub struct StatusReport {
     pub queue: ClassAmounts,
     pub stored: Amount,
     pub receipts: u64,
+    /// Stored objects whose receipt or clearing up is not finished (counted up to 1,000).
+    pub unfinished: u64,
+    /// Recordings whose description is to be sealed, again or at all (counted up to 1,000).
+    pub undescribed: u64,
     pub verified: u64,
     pub matched: u64,
     pub unverified: u64,
@@ -196,6 +200,8 @@ pub fn status(
         queue: totals.queue.into(),
         stored: totals.stored,
         receipts: totals.receipts,
+        unfinished: view.ids(key::UNFINISHED, b"", 1000)?.len() as u64,
+        undescribed: view.ids(key::UNDESCRIBED, b"", 1000)?.len() as u64,
         verified: totals.verified,
         matched: totals.matched,
         unverified: totals.unverified,
