@@ -1,7 +1,7 @@
 //! The real spool: a folder of its own on the dock's disk.
 
 use super::{
-    Admission, Entry, Found, Limits, Spool, SpoolError, SpoolFile, Usage, Writer, Written,
+    Admission, Entry, Found, Limits, Spool, SpoolError, SpoolFile, Usage, Wait, Writer, Written,
     budget::{Answer, Budget, Reservation},
     direct::DirectReader,
 };
@@ -162,6 +162,10 @@ impl Spool for FolderSpool {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(SpoolError::Exists(object));
+            }
+            // No inode or no block for the name.
+            Err(error) if is_full(&error) => {
+                return Ok(Admission::Wait(Wait::FreeSpace { missing: bytes }));
             }
             Err(error) => return Err(io_error(format!("create {}", tmp.display()))(error)),
         };

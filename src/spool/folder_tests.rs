@@ -1,8 +1,5 @@
 use super::*;
-use crate::{
-    seal::{Finished, Identity, Recipients, seal_small},
-    spool::Wait,
-};
+use crate::seal::{Finished, Identity, Recipients, seal_small};
 use std::os::unix::fs::PermissionsExt as _;
 use uuid::Uuid;
 
