@@ -18,7 +18,7 @@ pub enum JournalError {
         #[source]
         source: Arc<io::Error>,
     },
-    #[error("another process is writing the log in {0}")]
+    #[error("another process has {0} open")]
     InUse(PathBuf),
     #[error("{file} has format version {v}, made by a newer program")]
     Newer { file: String, v: u32 },

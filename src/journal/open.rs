@@ -28,6 +28,10 @@ use std::{
     time::Duration,
 };
 
+/// How often, and how long apart, a lock held by another process is asked for: half a second.
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
 /// Where the journal lives and how it behaves.
 #[derive(Debug, Clone)]
 pub struct JournalOptions {
@@ -115,6 +119,7 @@ pub(super) fn open(
         files::sync_dir(dir.parent().unwrap_or(Path::new(".")))?;
     }
     let lock = take_lock(dir)?;
+    check_index_is_free(&options.index_dir)?;
     let survey = Survey::take(dir)?;
     let cut = survey.torn.as_ref().map(cut_off).transpose()?;
     for (_, finished) in survey.files.iter().rev().skip(1) {
@@ -158,8 +163,9 @@ fn start(
         .name("journal".into())
         .spawn(move || {
             committer.run();
-            // Held for as long as anything may be written.
-            drop(lock);
+            // Held for as long as anything may be written. Unlocked by word and not by closing:
+            // a child process just being started may still hold a copy of the descriptor.
+            let _ = lock.unlock();
         })
         .map_err(|source| JournalError::io("start writing", &options.dir, source))?;
     Ok(Journal {
@@ -176,11 +182,29 @@ fn take_lock(dir: &Path) -> Result<File, JournalError> {
     let path = dir.join("lock");
     let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
     let file = opened.map_err(|source| JournalError::io("open", &path, source))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(JournalError::InUse(dir.to_owned())),
-        Err(TryLockError::Error(source)) => Err(JournalError::io("lock", &path, source)),
+    lock_soon(&file, dir)?;
+    Ok(file)
+}
+
+/// Locks a file, waiting a moment for a process that is just going away.
+fn lock_soon(file: &File, dir: &Path) -> Result<(), JournalError> {
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(source)) => return Err(JournalError::io("lock", dir, source)),
+        }
     }
+    Err(JournalError::InUse(dir.to_owned()))
+}
+
+/// Makes sure nobody has the index open: sled's words for that are no different from those for a
+/// damaged one, and a healthy index would be set aside.
+fn check_index_is_free(index_dir: &Path) -> Result<(), JournalError> {
+    // A missing file is for the recovery to deal with.
+    let Ok(file) = File::open(index_dir.join("sled/db")) else { return Ok(()) };
+    lock_soon(&file, index_dir)?;
+    file.unlock().map_err(|source| JournalError::io("unlock", index_dir, source))
 }
 
 /// Saves the unfinished bytes beside the log, durably, and only then cuts them off.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-/// What a [`SimMedia`] does next, seen and steered from outside.
+/// A disk seen and steered from outside; clones are hands of the same disk.
 #[derive(Debug, Clone, Default)]
 pub struct SimDisk(Arc<(Mutex<State>, Condvar)>);
 

@@ -2,10 +2,11 @@
 # Checks a custody log with a shell and sha256sum: verify_custody.sh DIR [SEQ HASH]...
 # SEQ and HASH are anchors, from receipts. Exit 0: whole. 1: the first bad line is named. 2: usage.
 cd "${1:?usage: verify_custody.sh DIR [SEQ HASH]...}" || exit 2
-shift; anchors=" $* "; seq=0; last=nowhere
+export LC_ALL=C; shift; anchors=" $* "; seq=0; last=nowhere
 prev=0000000000000000000000000000000000000000000000000000000000000000
 for old in snapshot-*.jsonl; do [ -e "$old" ] || continue   # begins behind what was pruned
-  seq=$(sed -n '1s/.*"through_seq":\([0-9]*\).*/\1/p' "$old")
+  through=$(sed -n '1s/.*"through_seq":\([0-9]*\).*/\1/p' "$old")
+  [ "$through" -gt $seq ] || continue; seq=$through
   prev=$(sed -n '1s/.*"through_hash":"\([0-9a-f]*\)".*/\1/p' "$old")
 done
 for file in custody-*.jsonl; do n=0; [ -e "$file" ] || { echo "there is no log here"; exit 1; }

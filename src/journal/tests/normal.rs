@@ -50,8 +50,12 @@ fn only_one_journal_writes_a_log() {
     let dock = Dock::with_lines(1);
     let (journal, _) = dock.open();
     assert!(matches!(dock.try_open(), Err(JournalError::InUse(_))));
+    let view = journal.view();
     drop(journal);
-    dock.open();
+    // A view keeps the index open: it must not be taken for a damaged one and set aside.
+    assert!(matches!(dock.try_open(), Err(JournalError::InUse(_))));
+    drop(view);
+    assert_eq!(dock.open().1.rebuilt, None);
 }
 
 #[test]
