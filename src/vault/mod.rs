@@ -31,6 +31,7 @@
 
 mod access;
 mod bucket;
+mod described;
 mod disk;
 mod errors;
 mod finish;
@@ -45,6 +46,7 @@ mod server;
 mod service;
 mod sums;
 mod tls;
+mod upload_lists;
 mod uploads;
 
 pub use tls::{CertifiedPem, ThrowawayCa, VaultTls};
