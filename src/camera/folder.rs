@@ -6,7 +6,14 @@
 //! unmounted at any time. The root is recognised by device, inode and mount: another card in the
 //! same place is another camera.
 
-use super::{Camera, CameraError, FILES_MAX, FileEntry, Listing};
+mod below;
+mod walk;
+
+use self::{
+    below::{RootId, device_of, modified_ms, open_folder, open_root},
+    walk::Walk,
+};
+use super::{Camera, CameraError, Listing};
 use crate::{
     release::ErasePermit,
     types::{SourcePath, fact::ClockOffset},
@@ -15,8 +22,8 @@ use jiff::Timestamp;
 use rustix::{
     fd::OwnedFd,
     fs::{
-        Advice, AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat, StatxFlags, fadvise,
-        fstat, fsync, major, minor, openat, openat2, statat, statx, unlinkat,
+        Advice, AtFlags, FileType, Mode, OFlags, Stat, fadvise, fstat, fsync, major, minor, openat,
+        statat, unlinkat,
     },
     io::Errno,
 };
@@ -26,25 +33,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Folders within folders that are looked into.
-const DEPTH_MAX: usize = 32;
-/// Things seen and not listed that are told one by one.
-const CAVEATS_MAX: usize = 100;
-
 /// Whether files may be removed from this camera.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EraseMode {
     ReadOnly,
     /// By permit of the release rule, one file at a time.
     Allowed,
-}
-
-/// What tells one mounted root from another that appears in its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct RootId {
-    device: u64,
-    inode: u64,
-    mount: u64,
 }
 
 /// One folder as a docked camera.
@@ -131,188 +125,9 @@ fn io_error(doing: &str, errno: Errno) -> CameraError {
     CameraError::Io { doing: doing.to_owned(), source: errno.into() }
 }
 
-#[allow(clippy::unnecessary_cast, reason = "the width differs between architectures")]
-fn device_of(stat: &Stat) -> u64 {
-    stat.st_dev as u64
-}
-
-fn modified_ms(stat: &Stat) -> Option<i64> {
-    let nanos = i64::try_from(stat.st_mtime_nsec).ok()?;
-    stat.st_mtime.checked_mul(1000)?.checked_add(nanos / 1_000_000)
-}
-
-fn open_root(path: &Path) -> Result<(OwnedFd, RootId), Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = openat(CWD, path, flags, Mode::empty())?;
-    let stat = fstat(&root)?;
-    // Old kernels do not number mounts; device and inode must do there.
-    let mount = statx(&root, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)
-        .ok()
-        .filter(|seen| seen.stx_mask & StatxFlags::MNT_ID.bits() != 0)
-        .map_or(0, |seen| seen.stx_mnt_id);
-    Ok((root, RootId { device: device_of(&stat), inode: stat.st_ino, mount }))
-}
-
-/// Opens a folder below `root` without following a link or leaving the file system.
-fn open_folder(root: &OwnedFd, path: &[u8], device: u64) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::BENEATH
-        | ResolveFlags::NO_SYMLINKS
-        | ResolveFlags::NO_MAGICLINKS
-        | ResolveFlags::NO_XDEV;
-    match openat2(root, path, flags, Mode::empty(), resolve) {
-        // Before Linux 5.6, or forbidden by a sandbox that does not know the call.
-        Err(Errno::NOSYS | Errno::PERM) => walk_to_folder(root, path, device),
-        opened => opened,
-    }
-}
-
-/// The same, step by step; only a bind mount within one file system passes unnoticed.
-fn walk_to_folder(root: &OwnedFd, path: &[u8], device: u64) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut at: Option<OwnedFd> = None;
-    for name in path.split(|byte| *byte == b'/') {
-        // SourcePath allows neither; this function must not depend on it.
-        if name == b".." || name.is_empty() {
-            return Err(Errno::XDEV);
-        }
-        let next = openat(at.as_ref().unwrap_or(root), name, flags, Mode::empty())?;
-        if device_of(&fstat(&next)?) != device {
-            return Err(Errno::XDEV);
-        }
-        at = Some(next);
-    }
-    at.ok_or(Errno::INVAL)
-}
-
-/// A listing under way.
-struct Walk<'a> {
-    camera: &'a FolderCamera,
-    root: OwnedFd,
-    listing: Listing,
-    /// Folders still to be looked into, with their depth.
-    folders: Vec<(Vec<u8>, usize)>,
-    entries: usize,
-    untold: usize,
-}
-
-impl Walk<'_> {
-    fn caveat(&mut self, path: &[u8], words: &str) {
-        if self.listing.caveats.len() >= CAVEATS_MAX {
-            self.untold += 1;
-            return;
-        }
-        let name = SourcePath::new(path).map_or_else(
-            |_| format!("{:.80}…", String::from_utf8_lossy(path).escape_default().to_string()),
-            |path| path.to_string(),
-        );
-        self.listing.caveats.push(format!("{name}: {words}"));
-    }
-
-    fn look_into(&mut self, folder: Vec<u8>, depth: usize) -> Result<(), CameraError> {
-        let opened = if folder.is_empty() {
-            self.root.try_clone().map_err(|source| CameraError::Io {
-                doing: "open the camera's folder".into(),
-                source,
-            })?
-        } else {
-            match open_folder(&self.root, &folder, self.camera.id.device) {
-                Ok(opened) => opened,
-                Err(errno) => return self.unopened(&folder, errno),
-            }
-        };
-        let failed = |errno| match self.camera.enter() {
-            Ok(_) if errno != Errno::NODEV => io_error("list the camera", errno),
-            _ => CameraError::Gone,
-        };
-        let mut entries = Dir::read_from(&opened).map_err(failed)?;
-        while let Some(entry) = entries.read() {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name().to_bytes();
-            if name == b"." || name == b".." {
-                continue;
-            }
-            self.entries += 1;
-            if self.entries > 2 * FILES_MAX || self.listing.files.len() >= FILES_MAX {
-                return Err(CameraError::TooMany(FILES_MAX));
-            }
-            match statat(&opened, name, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(stat) => self.take(&folder, name, &stat, depth),
-                // Removed since the folder was read.
-                Err(Errno::NOENT) => {}
-                Err(errno) => return Err(failed(errno)),
-            }
-        }
-        Ok(())
-    }
-
-    fn unopened(&mut self, folder: &[u8], errno: Errno) -> Result<(), CameraError> {
-        match errno {
-            Errno::NOENT => {}
-            Errno::ACCESS => self.caveat(folder, "this folder may not be read"),
-            Errno::XDEV => self.caveat(folder, "another file system is mounted here"),
-            Errno::LOOP | Errno::NOTDIR => self.caveat(folder, "changed while it was looked at"),
-            _ if self.camera.enter().is_err() || errno == Errno::NODEV => {
-                return Err(CameraError::Gone);
-            }
-            errno => return Err(io_error("list the camera", errno)),
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, folder: &[u8], name: &[u8], stat: &Stat, depth: usize) {
-        let path = if folder.is_empty() { name.to_vec() } else { [folder, b"/", name].concat() };
-        let elsewhere = device_of(stat) != self.camera.id.device;
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile | FileType::Directory if elsewhere => {
-                self.caveat(&path, "another file system is mounted here");
-            }
-            FileType::RegularFile => match SourcePath::new(path.clone()) {
-                Ok(path) => self.listing.files.push(FileEntry {
-                    path,
-                    size: u64::try_from(stat.st_size).unwrap_or(0),
-                    modified_ms: modified_ms(stat),
-                }),
-                Err(error) => self.caveat(&path, &error.to_string()),
-            },
-            FileType::Directory if depth >= DEPTH_MAX => {
-                self.caveat(&path, "the folder lies too deep and was not looked into");
-            }
-            FileType::Directory => self.folders.push((path, depth + 1)),
-            FileType::Symlink => self.caveat(&path, "a link; links are not followed"),
-            FileType::Fifo => self.caveat(&path, "a FIFO, not a file"),
-            FileType::Socket => self.caveat(&path, "a socket, not a file"),
-            FileType::CharacterDevice | FileType::BlockDevice => {
-                self.caveat(&path, "a device, not a file");
-            }
-            FileType::Unknown => self.caveat(&path, "not a file"),
-        }
-    }
-}
-
 impl Camera for FolderCamera {
     fn list(&mut self) -> Result<Listing, CameraError> {
-        let root = self.enter()?;
-        let mut walk = Walk {
-            camera: self,
-            root,
-            listing: Listing::default(),
-            folders: vec![(Vec::new(), 0)],
-            entries: 0,
-            untold: 0,
-        };
-        while let Some((folder, depth)) = walk.folders.pop() {
-            walk.look_into(folder, depth)?;
-        }
-        let (mut listing, untold) = (walk.listing, walk.untold);
-        // What was pulled while it was listed is not whole.
-        self.enter()?;
-        listing.files.sort_by(|a, b| a.path.cmp(&b.path));
-        listing.caveats.sort();
-        if untold > 0 {
-            listing.caveats.push(format!("and {untold} more that were not listed"));
-        }
-        Ok(listing)
+        Walk::whole(self)
     }
 
     fn open(

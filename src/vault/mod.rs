@@ -32,6 +32,7 @@
 mod access;
 mod bucket;
 pub mod command;
+mod described;
 mod disk;
 mod errors;
 mod finish;
@@ -46,6 +47,7 @@ mod server;
 mod service;
 mod sums;
 mod tls;
+mod upload_lists;
 mod uploads;
 
 pub use tls::{CertifiedPem, ThrowawayCa, VaultTls};

@@ -2,13 +2,14 @@
 
 use super::{
     bucket::Bucket,
+    described::{Headers, Lock},
     disk::Disk,
     errors::{disk, lost, refuse},
     finish,
     listing::{Page, Query, page, url_encode},
     meta::Described,
-    objects::{self, Headers, Lock, to_s3},
-    uploads,
+    objects::{self, to_s3},
+    upload_lists, uploads,
 };
 use s3s::{S3, S3ErrorCode, S3Request, S3Response, S3Result, dto::*};
 use std::sync::Arc;
@@ -130,14 +131,14 @@ impl S3 for Vault {
     }
 
     async fn list_parts(&self, req: S3Request<ListPartsInput>) -> Answer<ListPartsOutput> {
-        uploads::list_parts(self.bucket(&req.input.bucket)?, req.input).await
+        upload_lists::list_parts(self.bucket(&req.input.bucket)?, req.input).await
     }
 
     async fn list_multipart_uploads(
         &self,
         req: S3Request<ListMultipartUploadsInput>,
     ) -> Answer<ListMultipartUploadsOutput> {
-        uploads::list_uploads(self.bucket(&req.input.bucket)?, req.input).await
+        upload_lists::list_uploads(self.bucket(&req.input.bucket)?, req.input).await
     }
 
     async fn complete_multipart_upload(
@@ -164,7 +165,7 @@ impl S3 for Vault {
             prefix: input.prefix.as_deref().unwrap_or_default(),
             delimiter: input.delimiter.as_deref().unwrap_or_default(),
             after: token.as_deref().or(input.start_after.as_deref()).unwrap_or_default(),
-            max: uploads::page_size(input.max_keys)?,
+            max: upload_lists::page_size(input.max_keys)?,
         };
         let found = page(&*self.bucket(&input.bucket)?, &query);
         let max_keys = i32::try_from(query.max).ok();
@@ -194,7 +195,7 @@ impl S3 for Vault {
             prefix: input.prefix.as_deref().unwrap_or_default(),
             delimiter: input.delimiter.as_deref().unwrap_or_default(),
             after: input.marker.as_deref().unwrap_or_default(),
-            max: uploads::page_size(input.max_keys)?,
+            max: upload_lists::page_size(input.max_keys)?,
         };
         let found = page(&*self.bucket(&input.bucket)?, &query);
         let max_keys = i32::try_from(query.max).ok();

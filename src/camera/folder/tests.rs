@@ -1,4 +1,8 @@
-use super::*;
+use super::{
+    below::walk_to_folder,
+    walk::{CAVEATS_MAX, DEPTH_MAX},
+    *,
+};
 use crate::types::{SegmentId, fact::Source};
 use rustix::fs::mknodat;
 use std::{
