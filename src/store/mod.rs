@@ -1,19 +1,21 @@
 //! The store door: one evidence store, spoken to in multipart uploads.
 //!
-//! Real side: `s3`. Simulated side: `sim`. What to send when is the business of
+//! Real side: [`s3`]. Simulated side: [`sim`]. What to send when is the business of
 //! [`crate::transfer`]; this door performs one call and reports what the store said, trusting
 //! nothing: an answer counts only with the shape the call demands.
 
 pub mod limiter;
 mod perform;
 pub mod s3;
+pub mod sim;
 
 pub use crate::transfer::{
     Enforces, Fault, ListedPart, ObjectHead, OpenUpload, PartAck, StoreError,
 };
 pub use limiter::Limiter;
 pub use perform::perform;
-pub use s3::{S3, S3Options, SetupError};
+pub use s3::{Probe, S3, S3Options, SetupError};
+pub use sim::SimStore;
 
 use crate::{
     spool::SpoolFile,
