@@ -1,0 +1,138 @@
+//! Who the store is and who the dock is: trusted roots, the pin, the client certificate.
+
+use super::SetupError;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ring::digest::{SHA256, digest};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::{CryptoProvider, ring as ring_provider},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
+    server::ParsedCertificate,
+};
+use std::sync::Arc;
+
+/// SHA-256 of the public key (SPKI, DER) of a certificate, base64: what `openssl x509 -pubkey`
+/// piped through `openssl pkey -pubin -outform der | sha256sum` gives.
+pub(super) fn spki_sha256(certificate: &[u8]) -> Option<String> {
+    let certificate = CertificateDer::from_slice(certificate);
+    let parsed = ParsedCertificate::try_from(&certificate).ok()?;
+    Some(STANDARD.encode(digest(&SHA256, parsed.subject_public_key_info().as_ref())))
+}
+
+/// The TLS settings of one store. Without `ca_pem` the operating system's authorities are trusted.
+pub(super) fn client_config(
+    ca_pem: Option<&[u8]>,
+    client_pem: Option<(&[u8], &[u8])>,
+    pin: Option<&str>,
+) -> Result<ClientConfig, SetupError> {
+    let provider = Arc::new(ring_provider::default_provider());
+    let chain = chain_verifier(ca_pem, &provider)?;
+    let verifier = match pin {
+        None => chain,
+        Some(pin) => Arc::new(Pinned { chain, pin: parse_pin(pin)? }),
+    };
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| SetupError::Tls(error.to_string()))?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    let Some((certificates, key)) = client_pem else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let certificates = certificates_of(certificates, "the client certificate")?;
+    let key = PrivateKeyDer::from_pem_slice(key)
+        .map_err(|_| SetupError::Pem("the client key is not a PEM private key"))?;
+    builder
+        .with_client_auth_cert(certificates, key)
+        .map_err(|error| SetupError::Tls(format!("client certificate and key: {error}")))
+}
+
+fn chain_verifier(
+    ca_pem: Option<&[u8]>,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, SetupError> {
+    let Some(ca_pem) = ca_pem else {
+        let system = rustls_platform_verifier::Verifier::new(provider.clone());
+        return Ok(Arc::new(system.map_err(|error| SetupError::Tls(error.to_string()))?));
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates_of(ca_pem, "the CA file")? {
+        roots
+            .add(certificate)
+            .map_err(|error| SetupError::Tls(format!("a certificate of the CA file: {error}")))?;
+    }
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+        .build()
+        .map(|verifier| verifier as Arc<dyn ServerCertVerifier>)
+        .map_err(|error| SetupError::Tls(format!("the CA file: {error}")))
+}
+
+fn certificates_of(
+    pem: &[u8],
+    what: &'static str,
+) -> Result<Vec<CertificateDer<'static>>, SetupError> {
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match all {
+        Ok(all) if !all.is_empty() => Ok(all),
+        _ => Err(SetupError::Tls(format!("{what} holds no PEM certificate"))),
+    }
+}
+
+fn parse_pin(pin: &str) -> Result<[u8; 32], SetupError> {
+    let bytes = STANDARD.decode(pin.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.ok_or(SetupError::Pem("the server key pin is not the base64 of 32 bytes"))
+}
+
+/// A trusted chain *and* exactly this public key: an authority that errs, or a proxy that opens
+/// TLS with one the operating system trusts, is not enough.
+#[derive(Debug)]
+struct Pinned {
+    chain: Arc<dyn ServerCertVerifier>,
+    pin: [u8; 32],
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let good =
+            self.chain.verify_server_cert(end_entity, intermediates, name, ocsp_response, now)?;
+        let spki = ParsedCertificate::try_from(end_entity)?.subject_public_key_info();
+        if digest(&SHA256, spki.as_ref()).as_ref() == self.pin {
+            Ok(good)
+        } else {
+            Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chain.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.chain.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chain.supported_verify_schemes()
+    }
+}

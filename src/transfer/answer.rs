@@ -1,0 +1,149 @@
+//! The calls an upload makes and what can come back, as values.
+
+use crate::types::Sha256Digest;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// What went wrong, as the transfer rules need to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// No connection, reset, timeout, cut short. The call may or may not have happened.
+    Network,
+    /// 500, 502, 504 and the like.
+    Server,
+    /// 503 SlowDown, 429: slow down, perhaps for a time the store named.
+    Busy { retry_after: Option<Duration> },
+    /// 507 or a quota error: the store is full.
+    Full,
+    /// 401/403, no such bucket: credentials or settings are wrong, or a right is lacking.
+    Denied,
+    /// The request was signed for another time than the store's; the door has learned the store's
+    /// clock: try again at once.
+    Skewed,
+    /// 404 NoSuchUpload (or NoSuchKey on a GET).
+    Missing,
+    /// 409: a conflicting operation is under way.
+    Conflict,
+    /// 412: the object is already there.
+    Exists,
+    /// The store found the digest we sent unequal to the bytes it got.
+    BadDigest,
+    /// A redirect, a page of HTML, a 200 without what a 200 must carry, a certificate that is not
+    /// to be trusted: not our store talking.
+    NotTheStore,
+    /// Any other 4xx: asking again will not help.
+    Refused,
+    /// Reading our own spool failed while sending.
+    Spool,
+}
+
+/// A failed call.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{call}: {words}")]
+pub struct StoreError {
+    /// The S3 operation, for example `UploadPart`.
+    pub call: &'static str,
+    pub fault: Fault,
+    /// For people: status, code and message as the store gave them, shortened.
+    pub words: String,
+}
+
+/// What ListParts says of a part: a hint, never a proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedPart {
+    pub number: u32,
+    pub etag: String,
+    pub size: u64,
+}
+
+/// An upload the store still keeps open for a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenUpload {
+    pub id: String,
+    pub initiated: Option<Timestamp>,
+}
+
+/// What a HEAD of a stored object says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ObjectHead {
+    pub size: u64,
+    /// Without quotes.
+    pub etag: String,
+    pub version: Option<String>,
+    /// `x-amz-checksum-sha256`, composite form, if the store keeps one.
+    pub composite_sha256: Option<String>,
+    /// `x-amz-meta-sha256`: what we said at Create.
+    pub meta_sha256: Option<String>,
+    pub lock_mode: Option<String>,
+    pub retain_until: Option<Timestamp>,
+    pub legal_hold: Option<bool>,
+    /// The `Date` header, as sent.
+    pub server_date: Option<String>,
+    pub request_id: Option<String>,
+    /// SHA-256 of the store's TLS public key (SPKI), as base64; none without TLS.
+    pub tls_spki_sha256: Option<String>,
+}
+
+/// How a part that was sent is proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartAck {
+    /// Without quotes.
+    pub etag: String,
+    /// The store echoed the SHA-256 we sent, and it is equal.
+    pub sha256_echoed: bool,
+    /// The ETag is the MD5 of the part.
+    pub etag_is_md5: bool,
+}
+
+/// What the store was seen to enforce, by deliberately bad requests. All `false` until probed:
+/// an echo of what was sent proves nothing about a store that never refused a wrong one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Enforces {
+    /// A part with a wrong `x-amz-checksum-sha256` is refused.
+    pub sha256: bool,
+    /// A part with a wrong `Content-MD5` is refused.
+    pub md5: bool,
+    /// Complete with `If-None-Match: *` is refused when the object is there.
+    pub if_none_match: bool,
+}
+
+/// One thing to ask of the store (or, the last one, of the spool).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    Head,
+    FindUploads,
+    Create,
+    ListParts {
+        upload: String,
+    },
+    PutPart {
+        upload: String,
+        number: u32,
+    },
+    /// `etags[i]` belongs to part i+1.
+    Complete {
+        upload: String,
+        etags: Vec<String>,
+    },
+    Abort {
+        upload: String,
+    },
+    /// Read the whole object back and hash it.
+    ReadBack,
+    /// Hash the spool file again and compare it with the part table.
+    CheckSpool,
+}
+
+/// What a call that succeeded says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Head(Option<ObjectHead>),
+    Uploads(Vec<OpenUpload>),
+    Created(String),
+    Parts(Vec<ListedPart>),
+    Part(PartAck),
+    Completed,
+    Aborted,
+    ReadBack { size: u64, sha256: Sha256Digest },
+    Spool { intact: bool },
+}

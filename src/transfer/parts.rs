@@ -1,0 +1,103 @@
+//! Which parts the store has, which are on their way, and what ListParts may add to that.
+
+use super::ListedPart;
+use crate::types::fact::{Part, SealedObject};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The parts of one upload. Every number is in exactly one of the three.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Parts {
+    todo: BTreeSet<u32>,
+    in_flight: BTreeSet<u32>,
+    acked: BTreeMap<u32, String>,
+}
+
+impl Parts {
+    pub(super) fn new(object: &SealedObject) -> Self {
+        let count = object.table.parts.len() as u32;
+        Self { todo: (1..=count).collect(), ..Self::default() }
+    }
+
+    /// Puts the lowest part that is to be sent on its way.
+    pub(super) fn start(&mut self) -> Option<u32> {
+        let number = self.todo.pop_first()?;
+        self.in_flight.insert(number);
+        Some(number)
+    }
+
+    /// A part came home; false if it was not on its way.
+    pub(super) fn home(&mut self, number: u32, etag: Option<String>) -> bool {
+        if !self.in_flight.remove(&number) {
+            return false;
+        }
+        match etag {
+            Some(etag) => drop(self.acked.insert(number, etag)),
+            None => drop(self.todo.insert(number)),
+        }
+        true
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Bytes the store has acknowledged.
+    pub(super) fn acked_bytes(&self, object: &SealedObject) -> u64 {
+        let len = |n: &u32| object.table.part_len(*n, object.sealed.size);
+        self.acked.keys().map(len).sum()
+    }
+
+    pub(super) fn all_acked(&self) -> bool {
+        self.todo.is_empty() && self.in_flight.is_empty()
+    }
+
+    /// In the order of their numbers; only meaningful when all are there.
+    pub(super) fn etags(&self) -> Vec<String> {
+        self.acked.values().cloned().collect()
+    }
+
+    /// Takes what ListParts says together with what the dock remembers; on any doubt a part is
+    /// sent again. Rows may be doubled, unsorted, foreign or lack parts.
+    ///
+    /// A part counts when a row has its size and its ETag is the one the dock was given, or the
+    /// MD5 of the part: the second covers a part whose acknowledgement was lost.
+    pub(super) fn merge(
+        object: &SealedObject,
+        remembered: &BTreeMap<u32, String>,
+        rows: &[ListedPart],
+    ) -> Self {
+        let mut parts = Self::new(object);
+        for (number, part) in (1..).zip(&object.table.parts) {
+            let size = object.table.part_len(number, object.sealed.size);
+            let mut matching = rows.iter().filter(|row| row.number == number).peekable();
+            // Two rows for one part that differ: nobody knows which one Complete would take.
+            let all_agree = matching.peek().is_some()
+                && matching.clone().all(|row| {
+                    let known = remembered.get(&number).is_some_and(|e| same_etag(e, &row.etag));
+                    row.size == size && (known || is_md5_of(&row.etag, part))
+                });
+            let first = matching.next().filter(|_| all_agree);
+            if let Some(row) = first
+                && matching.all(|other| same_etag(&other.etag, &row.etag))
+            {
+                parts.todo.remove(&number);
+                parts.acked.insert(number, row.etag.trim_matches('"').to_owned());
+            }
+        }
+        parts
+    }
+
+    /// What was acknowledged, to be merged later.
+    pub(super) fn into_acked(self) -> BTreeMap<u32, String> {
+        self.acked
+    }
+}
+
+fn same_etag(one: &str, other: &str) -> bool {
+    let bare = |etag: &'_ str| etag.trim_matches('"').to_ascii_lowercase();
+    bare(one) == bare(other)
+}
+
+fn is_md5_of(etag: &str, part: &Part) -> bool {
+    same_etag(etag, &part.md5.to_string())
+}

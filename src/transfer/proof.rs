@@ -1,0 +1,103 @@
+//! What a HEAD proves about an object, and the value that says an object is stored.
+
+use super::{Enforces, ObjectHead};
+use crate::types::{
+    Md5Digest, ReceiptLevel,
+    fact::{Fact, PartTable, SealedObject},
+};
+use md5::{Digest as _, Md5};
+
+/// How the object under our key compares with ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Likeness {
+    Equal,
+    /// Nothing contradicts, but nothing proves: only reading it back decides.
+    Doubtful,
+    /// It is another object. Never overwritten, never called stored.
+    Unequal,
+}
+
+/// The ETag S3 gives a multipart object without server-side encryption keys: `md5(md5s)-N`.
+pub fn md5_composite(table: &PartTable) -> String {
+    let mut all = Md5::new();
+    for part in &table.parts {
+        all.update(part.md5.0);
+    }
+    format!("{}-{}", Md5Digest(all.finalize().into()), table.parts.len())
+}
+
+/// Compares what HEAD says with what was sealed.
+pub(super) fn likeness(object: &SealedObject, head: &ObjectHead) -> Likeness {
+    let sealed_sha256 = object.sealed.sha256;
+    if head.size != object.sealed.size {
+        return Likeness::Unequal;
+    }
+    let says_meta = head.meta_sha256.as_ref().map(|m| m.parse() == Ok(sealed_sha256));
+    if says_meta == Some(false) {
+        return Likeness::Unequal;
+    }
+    match &head.composite_sha256 {
+        // The plain form is what a store keeps of an object that was put whole.
+        Some(sum)
+            if *sum != object.table.composite_sha256() && *sum != sealed_sha256.to_base64() =>
+        {
+            Likeness::Unequal
+        }
+        Some(_) if says_meta.is_some() => Likeness::Equal,
+        _ if says_meta.is_some() && has_md5_etag(object, head) => Likeness::Equal,
+        _ => Likeness::Doubtful,
+    }
+}
+
+/// How much that proves, given what the store is known to enforce.
+pub(super) fn level(object: &SealedObject, head: &ObjectHead, seen: Enforces) -> ReceiptLevel {
+    let composite = object.table.composite_sha256();
+    if seen.sha256 && head.composite_sha256.as_deref() == Some(composite.as_str()) {
+        ReceiptLevel::Sha256PerPart
+    } else if seen.md5 && has_md5_etag(object, head) {
+        ReceiptLevel::Md5PerPart
+    } else {
+        ReceiptLevel::SizeOnly
+    }
+}
+
+fn has_md5_etag(object: &SealedObject, head: &ObjectHead) -> bool {
+    head.etag.trim_matches('"').eq_ignore_ascii_case(&md5_composite(&object.table))
+}
+
+/// The store has the object and a look after the last change agreed. Only the upload machine can
+/// make one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredProof {
+    head: ObjectHead,
+    level: ReceiptLevel,
+}
+
+impl StoredProof {
+    pub(super) fn new(head: ObjectHead, level: ReceiptLevel) -> Self {
+        Self { head, level }
+    }
+
+    /// What the store said when it was asked last.
+    pub fn head(&self) -> &ObjectHead {
+        &self.head
+    }
+
+    pub fn level(&self) -> ReceiptLevel {
+        self.level
+    }
+
+    /// Whether the store says it keeps the object at least as long as was asked.
+    pub fn is_locked_as_asked(&self, object: &SealedObject) -> bool {
+        let until = object.retain_until.map(|t| t.as_second());
+        until.is_none_or(|asked| {
+            self.head.lock_mode.is_some()
+                && self.head.retain_until.is_some_and(|kept| kept.as_second() >= asked)
+        })
+    }
+
+    /// The fact to be committed before anything follows from this.
+    pub fn fact(&self, object: &SealedObject) -> Fact {
+        Fact::Stored { object: object.id, level: self.level, version: self.head.version.clone() }
+    }
+}
