@@ -23,8 +23,8 @@ pub mod spool;
 pub mod store;
 
 // shell
-// pub mod api;
-// pub mod cli;
+pub mod api;
+pub mod cli;
 pub mod daemon;
 #[cfg(feature = "vault")]
 pub mod demo;

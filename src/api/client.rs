@@ -35,8 +35,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Unreachable`].
     pub fn connect(path: &Path) -> Result<Self, ClientError> {
-        let unreachable =
-            |source| ClientError::Unreachable { path: path.to_owned(), source };
+        let unreachable = |source| ClientError::Unreachable { path: path.to_owned(), source };
         let stream = UnixStream::connect(path).map_err(unreachable)?;
         stream.set_read_timeout(Some(Duration::from_secs(60))).map_err(unreachable)?;
         Ok(Self { stream: BufReader::new(stream) })

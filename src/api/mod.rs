@@ -36,26 +36,62 @@ pub const ROWS_MAX: usize = 10_000;
 pub enum Request {
     Status,
     Bays,
-    Recordings { filter: Filter },
-    Segments { filter: Filter },
-    Queue { limit: usize },
-    Why { id: Uuid },
-    Reconcile { camera: Option<CameraId> },
+    Recordings {
+        filter: Filter,
+    },
+    Segments {
+        filter: Filter,
+    },
+    Queue {
+        limit: usize,
+    },
+    Why {
+        id: Uuid,
+    },
+    Reconcile {
+        camera: Option<CameraId>,
+    },
     /// What the release rule would do, with nothing done.
-    DryRun { limit: usize },
+    DryRun {
+        limit: usize,
+    },
     /// Lines of the custody log, as they stand on disk.
-    Custody { from: u64, limit: u64 },
-    Receipt { object: ObjectId },
+    Custody {
+        from: u64,
+        limit: u64,
+    },
+    Receipt {
+        object: ObjectId,
+    },
     /// What is wrong with the dock and its surroundings.
     Doctor,
     /// A status a period, until the client hangs up.
-    Watch { every_ms: u64 },
-    Pause { target: Target, reason: String },
-    Resume { target: Target },
-    Retry { target: Target },
-    Hold { target: Target, reason: String },
-    Unhold { target: Target, reason: String },
-    Reclass { recording: RecordingId, class: Class, reason: String },
+    Watch {
+        every_ms: u64,
+    },
+    Pause {
+        target: Target,
+        reason: String,
+    },
+    Resume {
+        target: Target,
+    },
+    Retry {
+        target: Target,
+    },
+    Hold {
+        target: Target,
+        reason: String,
+    },
+    Unhold {
+        target: Target,
+        reason: String,
+    },
+    Reclass {
+        recording: RecordingId,
+        class: Class,
+        reason: String,
+    },
     /// Look at the docked cameras again and release what the rule allows.
     Release,
 }

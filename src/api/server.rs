@@ -26,7 +26,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt, BufReader},
     net::{UnixListener, UnixStream},
     sync::Semaphore,
     time::timeout,
@@ -170,11 +170,19 @@ async fn reply(api: &Api, peer: &Peer, request: Request) -> Result<Value, Refusa
         Request::Status | Request::Watch { .. } => {
             let (at, head) = (at(), api.journal.head());
             let head = (head.seq, head.hash);
-            json(api.core.look(move |dock, view| report::status(dock, &at, head, now, view)).await??)
+            json(
+                api.core
+                    .look(move |dock, view| report::status(dock, &at, head, now, view))
+                    .await??,
+            )
         }
         Request::Bays => {
             let at = at();
-            json(api.core.look(move |dock, view| report::bay_reports(dock, &at, now, view)).await??)
+            json(
+                api.core
+                    .look(move |dock, view| report::bay_reports(dock, &at, now, view))
+                    .await??,
+            )
         }
         Request::Why { id } => {
             let known =

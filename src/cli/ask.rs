@@ -116,10 +116,9 @@ impl Asker {
     }
 
     pub fn reconcile(&self, camera: Option<CameraId>) -> Outcome {
-        let balances = self
-            .show(&Request::Reconcile { camera }, |rows: &Vec<CameraBalance>| {
-                screens::reconcile(rows)
-            })?;
+        let balances = self.show(&Request::Reconcile { camera }, |rows: &Vec<CameraBalance>| {
+            screens::reconcile(rows)
+        })?;
         let clean = balances.iter().all(|balance| balance.clean);
         Ok(if clean { Exit::Fine } else { Exit::Differs })
     }

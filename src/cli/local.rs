@@ -148,9 +148,10 @@ pub fn receipt_verify(
     as_json: bool,
 ) -> Outcome {
     let bytes = fs::read(file).map_err(|error| unreadable(file, &error))?;
-    let pem = key.map(fs::read_to_string).transpose().map_err(|error| {
-        unreadable(key.unwrap_or(file), &error)
-    })?;
+    let pem = key
+        .map(fs::read_to_string)
+        .transpose()
+        .map_err(|error| unreadable(key.unwrap_or(file), &error))?;
     let refuse = |error: ReceiptError| {
         Complaint::new(
             Exit::Differs,

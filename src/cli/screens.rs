@@ -24,15 +24,16 @@ pub fn status(status: &StatusReport) -> String {
     let mut out = format!("Dock {}   {}\n\n", s.dock, utc(s.at));
     out.push_str(&bays(&s.bays));
     let (copy, queue) = (&s.to_copy, &s.queue);
-    let row = |name: &str, copy: &crate::dock::state::Amount, queue: &crate::dock::state::Amount| {
-        vec![
-            name.to_owned(),
-            copy.count.to_string(),
-            bytes(copy.bytes),
-            queue.count.to_string(),
-            bytes(queue.bytes),
-        ]
-    };
+    let row =
+        |name: &str, copy: &crate::dock::state::Amount, queue: &crate::dock::state::Amount| {
+            vec![
+                name.to_owned(),
+                copy.count.to_string(),
+                bytes(copy.bytes),
+                queue.count.to_string(),
+                bytes(queue.bytes),
+            ]
+        };
     out.push('\n');
     out.push_str(&table(
         &["WAITING", "TO COPY", "", "TO STORE", ""],
@@ -171,7 +172,9 @@ pub fn queue(rows: &[ObjectRow]) -> String {
                 Content::Record(_) => "description",
             };
             let waits = match (&o.trouble, o.retry_at) {
-                (Some(words), Some(at)) => format!("attempt {} at {}: {words}", o.attempts + 1, utc(at)),
+                (Some(words), Some(at)) => {
+                    format!("attempt {} at {}: {words}", o.attempts + 1, utc(at))
+                }
                 (Some(words), None) => words.clone(),
                 (None, _) => String::new(),
             };
@@ -229,8 +232,18 @@ pub fn reconcile(rows: &[CameraBalance]) -> String {
         })
         .collect();
     let header = [
-        "CAMERA", "DOCKED", "SEEN", "ON CAMERA", "COPIED", "STORED", "RELEASED", "OUTSTANDING",
-        "LOST SIGHT OF", "UNSOUND", "GAPS", "",
+        "CAMERA",
+        "DOCKED",
+        "SEEN",
+        "ON CAMERA",
+        "COPIED",
+        "STORED",
+        "RELEASED",
+        "OUTSTANDING",
+        "LOST SIGHT OF",
+        "UNSOUND",
+        "GAPS",
+        "",
     ];
     none(table(&header, &[2, 3, 4, 5, 6, 7, 8, 9, 10], cells), "No camera was ever docked here.")
 }

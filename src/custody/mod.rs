@@ -1,3 +1,4 @@
 //! (being written)
 
 pub mod chain;
+pub mod receipt;

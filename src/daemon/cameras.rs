@@ -17,10 +17,7 @@ use crate::{
     release::ErasePermit,
     seal::{self, Recipients},
     spool::FolderSpool,
-    types::{
-        BayName, CameraId, ObjectId, SegmentId, SourcePath,
-        fact::Source,
-    },
+    types::{BayName, CameraId, ObjectId, SegmentId, SourcePath, fact::Source},
 };
 use std::{
     collections::{BTreeMap, VecDeque},

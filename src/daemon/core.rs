@@ -27,11 +27,20 @@ type Look = Box<dyn FnOnce(&Dock, &JournalView) + Send>;
 pub enum Message {
     Event(Event),
     /// Facts of an upload under way; it goes on when they are durable.
-    Remember { facts: Vec<Fact>, durable: oneshot::Sender<()> },
-    Ask { actor: Actor, command: Command, reply: oneshot::Sender<Reply> },
+    Remember {
+        facts: Vec<Fact>,
+        durable: oneshot::Sender<()>,
+    },
+    Ask {
+        actor: Actor,
+        command: Command,
+        reply: oneshot::Sender<Reply>,
+    },
     /// A look at what only the core knows.
     Look(Look),
-    Stop { why: String },
+    Stop {
+        why: String,
+    },
 }
 
 /// The core is gone: the daemon is stopping.

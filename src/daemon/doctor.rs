@@ -53,7 +53,11 @@ impl Doctor {
             findings.push(Finding::fine("configuration", "no warning"));
         }
         findings.extend(warnings.into_iter().map(|words| {
-            Finding::bad("configuration", words, "`bwvdock config show --default` explains each key")
+            Finding::bad(
+                "configuration",
+                words,
+                "`bwvdock config show --default` explains each key",
+            )
         }));
         findings
     }

@@ -112,8 +112,7 @@ fn log_to_stderr(config: &Config) {
 async fn serve(config: Config) -> Result<(), DaemonError> {
     let socket = config.api.socket.clone();
     let bays = config.bays.clone();
-    let Opened { core, engine, api, world, camera_bays, first, progress } =
-        open::open(config).await?;
+    let Opened { core, engine, api, world, camera_bays, first, progress } = open::open(config)?;
     let (ended, core_end) = oneshot::channel();
     let thread = std::thread::Builder::new().name("core".into()).spawn(move || {
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| engine.run()));
@@ -182,7 +181,8 @@ async fn wait_for_end(
             source,
         })
     };
-    let (mut term, mut int) = (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+    let (mut term, mut int) =
+        (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
     // Not under systemd is fine too.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     tracing::info!("ready");

@@ -11,7 +11,7 @@ use crate::{
     api::Api,
     clock::{Clock, RealClock, boot_id},
     config::{self, Config, Store as StoreConfig},
-    custody::receipt::DockKey,
+    custody::receipt::{DockKey, Place},
     dock::{
         Dock, Event, IdSource, Records as _, Settings, View,
         event::Started,
@@ -23,8 +23,8 @@ use crate::{
     release::Policy,
     seal::Recipients,
     spool::{FolderSpool, Found, Limits as SpoolLimits, Spool as _},
-    store::{S3, S3Options},
-    transfer::{Backoff, Limits},
+    store::{Limiter, S3, S3Options},
+    transfer::{Backoff, Enforces, Limits},
     types::{CameraId, Class, ObjectId, Sha256Digest, fact::Fact},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -32,10 +32,14 @@ use std::{
     fs, io,
     ops::ControlFlow,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::Duration,
 };
 use tokio::{runtime::Handle, sync::Semaphore};
+use zeroize::Zeroizing;
+
+/// Calls to the store, over everything this dock does: the last fence against a storm.
+const REQUESTS_PER_SECOND_MAX: u64 = 50;
 
 /// Everything, open.
 pub struct Opened {
@@ -64,19 +68,18 @@ impl IdSource for RandomIds {
 
 /// # Errors
 /// [`DaemonError`]: the first thing that cannot be used.
-pub async fn open(config: Config) -> Result<Opened, DaemonError> {
+pub fn open(config: Config) -> Result<Opened, DaemonError> {
     let state = config.dock.state_dir.clone();
     fs::create_dir_all(&state).map_err(io_error("make the state folder", &state))?;
     let receipts = state.join("receipts");
     fs::create_dir_all(&receipts).map_err(io_error("make the receipts folder", &receipts))?;
     let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
     let key = dock_key(&config)?;
-    let recipients = Recipients::parse(&config.seal.recipients).map_err(|error| {
-        DaemonError::Settings {
+    let recipients =
+        Recipients::parse(&config.seal.recipients).map_err(|error| DaemonError::Settings {
             what: super::chain(&error),
             next: "put age recipients (public keys) under [seal]; `bwvdock keys generate identity`",
-        }
-    })?;
+        })?;
     let profiles = profiles(&config.cameras.profiles_dir)?;
     let keys = camera_keys(&config.cameras.keys_dir)?;
     let enrolled = keys.1;
@@ -104,10 +107,12 @@ pub async fn open(config: Config) -> Result<Opened, DaemonError> {
 
     let (core, inbox) = Core::channel();
     let progress = Arc::new(Progress::default());
-    let store = Arc::new(open_store(&config.store).await?);
+    let store = Arc::new(open_store(&config)?);
     let uploads = Arc::new(Uploads {
         store: store.clone(),
-        limits: upload_limits(&config, &store).await,
+        limits: Mutex::new(upload_limits(&config)),
+        probe_prefix: format!("{}{}/", config.store.prefix, config.dock.id),
+        place: place(&config.store),
         core: core.clone(),
         clock: clock.clone(),
         spool: spool.clone(),
@@ -325,21 +330,57 @@ fn settle_spool(
     broken.map_or(Ok(missing), |error| Err(error.into()))
 }
 
-async fn open_store(config: &StoreConfig) -> Result<S3, DaemonError> {
+fn open_store(config: &Config) -> Result<S3, DaemonError> {
+    let store = &config.store;
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let options = S3Options::from_config(config, credentials.as_deref())?;
-    S3::new(options).map_err(|error| DaemonError::Settings {
+    let secret = |file| config::read_secret(file, credentials.as_deref());
+    let pem = |path: &PathBuf| fs::read(path).map_err(io_error("read the certificate", path));
+    let access_key = secret(&store.access_key_file)?;
+    let options = S3Options {
+        region: store.region.clone(),
+        path_style: store.path_style,
+        ca_pem: store.ca_file.as_ref().map(pem).transpose()?,
+        client_pem: match (&store.client_cert_file, &store.client_key_file) {
+            (Some(cert), Some(key)) => {
+                Some((pem(cert)?, Zeroizing::new(secret(key)?.as_bytes().to_vec())))
+            }
+            _ => None,
+        },
+        server_key_pin: store.server_key_pin.clone(),
+        connect_timeout: Duration::from_millis(store.connect_timeout_ms),
+        bytes_per_second_min: store.bytes_per_second_min,
+        ..S3Options::new(
+            store.endpoint.clone(),
+            &store.bucket,
+            access_key.as_str(),
+            secret(&store.secret_key_file)?,
+        )
+    };
+    let limiter = Limiter::new(config.transfer.bytes_per_second_max, REQUESTS_PER_SECOND_MAX);
+    S3::new(options, limiter).map_err(|error| DaemonError::Settings {
         what: super::chain(&error),
         next: "correct [store] in the configuration",
     })
 }
 
-/// Finds out what the store checks, so that a receipt claims no more than is so.
-async fn upload_limits(config: &Config, _store: &S3) -> Limits {
+fn place(config: &StoreConfig) -> Place {
+    let host = config.endpoint.host_str().unwrap_or_default();
+    let endpoint = match config.endpoint.port_or_known_default() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    };
+    Place { endpoint, bucket: config.bucket.clone() }
+}
+
+fn upload_limits(config: &Config) -> Limits {
     Limits {
         parts_in_flight: config.transfer.parts_in_flight,
         wanted: config.release.receipt_level_min,
-        enforces: Default::default(),
-        backoff: Backoff::default(),
+        // Nothing is believed of a store before it was asked: see `probe`.
+        enforces: Enforces::default(),
+        backoff: Backoff {
+            base: Duration::from_secs(config.transfer.retry_seconds_base),
+            cap: Duration::from_secs(config.transfer.retry_seconds_max),
+        },
     }
 }

@@ -6,15 +6,15 @@
 use super::{core::Core, doors::store_seed, progress::Progress};
 use crate::{
     clock::Clock,
-    custody::receipt::{DockKey, Receipt},
+    custody::receipt::{DockKey, Place, Receipt},
     dock::{
         event::{Event, UploadEnd},
         state::ObjectState,
     },
     journal::Journal,
-    spool::{FolderSpool, Spool as _, SpoolFile},
-    store::Store,
-    transfer::{Answer, Call, Fault, Limits, Resume, Step, StoreError, StoredProof, Upload, Why},
+    spool::{FolderSpool, Spool as _},
+    store::{Store, perform},
+    transfer::{Call, Fault, Limits, Resume, Step, StoreError, StoredProof, Upload, Why},
     types::{DockId, ObjectId, fact::ReceiptRef, fact::SealedObject},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -54,6 +54,7 @@ pub struct Uploads<S> {
     pub receipts: PathBuf,
     pub key: DockKey,
     pub dock: DockId,
+    pub place: Place,
 }
 
 /// Asks running uploads to end between two parts.
@@ -108,7 +109,7 @@ impl<S: Store> Uploads<S> {
     ) -> UploadEnd {
         let object = Arc::new(state.object);
         let file = match self.spool.open(object.id) {
-            Ok(file) if file.size() == object.sealed.size => Arc::new(file),
+            Ok(file) if file.size() == object.sealed.size => file,
             Ok(_) => return UploadEnd::SpoolDamaged { words: "its spool file is cut off".into() },
             Err(error) => return UploadEnd::SpoolDamaged { words: super::chain(&error) },
         };
@@ -137,7 +138,11 @@ impl<S: Store> Uploads<S> {
                     let (store, file, object) = (self.store.clone(), file.clone(), object.clone());
                     let connections = self.connections.clone();
                     calls.spawn(async move {
-                        let result = perform(&*store, &object, &file, &call, &connections).await;
+                        // Never closed; without a permit the part would only be too early.
+                        let part = matches!(call, Call::PutPart { .. });
+                        let permit = if part { connections.acquire().await.ok() } else { None };
+                        let result = perform(&*store, &object, &file, &call).await;
+                        drop(permit);
                         (call, result)
                     });
                 }
@@ -210,14 +215,9 @@ impl<S: Store> Uploads<S> {
         let proof = StoredProof::again(object, head, level)
             .ok_or("the store now has something else under the object's key")?;
         let anchor = self.journal.head();
-        let receipt = Receipt::new(
-            &self.dock,
-            object,
-            &proof,
-            self.store.place(),
-            anchor,
-            self.clock.now(),
-        );
+        let now = self.clock.now();
+        let place = self.place.clone();
+        let receipt = Receipt::new(&self.dock, object, &proof, place, anchor, now);
         let bytes = receipt.sign(&self.key);
         let sha256 = crate::types::Sha256Digest::of(&bytes);
         let path = receipt_path(&self.receipts, object.id);
@@ -265,61 +265,6 @@ fn failed(machine: &Upload, retry_at: Timestamp, failure: Option<&StoreError>) -
         retry_at,
         store_wide,
     }
-}
-
-async fn perform<S: Store>(
-    store: &S,
-    object: &SealedObject,
-    file: &Arc<SpoolFile>,
-    call: &Call,
-    connections: &Semaphore,
-) -> Result<Answer, StoreError> {
-    let key = &object.key;
-    match call {
-        Call::Head => store.head(key).await.map(Answer::Head),
-        Call::FindUploads => store.open_uploads(key).await.map(Answer::Uploads),
-        Call::Create => store.create(object).await.map(Answer::Created),
-        Call::ListParts { upload } => store.parts(key, upload).await.map(Answer::Parts),
-        Call::PutPart { upload, number } => {
-            // The semaphore is never closed; without a permit the part would only be too early.
-            let _permit = connections.acquire().await;
-            store.put_part(object, upload, *number, file).await.map(Answer::Part)
-        }
-        Call::Complete { upload, etags } => {
-            store.complete(object, upload, etags).await.map(|()| Answer::Completed)
-        }
-        Call::Abort { upload } => store.abort(key, upload).await.map(|()| Answer::Aborted),
-        Call::ReadBack => store
-            .read_back(key)
-            .await
-            .map(|(size, sha256)| Answer::ReadBack { size, sha256 }),
-        Call::CheckSpool => {
-            let (file, sealed) = (file.clone(), object.sealed);
-            let checked = tokio::task::spawn_blocking(move || hash(&file)).await;
-            match checked {
-                Ok(Ok(found)) => Ok(Answer::Spool { intact: found == sealed.sha256 }),
-                // A spool that cannot be read is a spool that lost the object.
-                Ok(Err(_)) | Err(_) => Ok(Answer::Spool { intact: false }),
-            }
-        }
-    }
-}
-
-fn hash(file: &SpoolFile) -> io::Result<crate::types::Sha256Digest> {
-    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-    let mut buffer = vec![0; 256 * 1024];
-    let mut at = 0;
-    loop {
-        let n = file.read_at(&mut buffer, at)?;
-        if n == 0 {
-            break;
-        }
-        context.update(&buffer[..n]);
-        at += n as u64;
-    }
-    let mut sha256 = [0; 32];
-    sha256.copy_from_slice(context.finish().as_ref());
-    Ok(crate::types::Sha256Digest(sha256))
 }
 
 /// Where a receipt lies on the dock.

@@ -92,7 +92,12 @@ impl Summary {
             let stored = row.stage == Stage::Receipted;
             let must_go = camera.is_some_and(|camera| camera.erase);
             if !(released || stored && !must_go) {
-                problems.push(format!("{} on {} is only {}", row.path, row.camera, row.stage.as_str()));
+                problems.push(format!(
+                    "{} on {} is only {}",
+                    row.path,
+                    row.camera,
+                    row.stage.as_str()
+                ));
             }
         }
         if rows.is_empty() {
@@ -235,8 +240,8 @@ fn prove(
     let mut proof =
         Proof { receipts: receipts.len() as u64, opened: 0, problems: Vec::new(), example: None };
     let Some(objects) = objects else { return Ok(proof) };
-    let identity = fs::read_to_string(work.path("identity.txt"))
-        .map_err(|error| failed(error.to_string()))?;
+    let identity =
+        fs::read_to_string(work.path("identity.txt")).map_err(|error| failed(error.to_string()))?;
     let key_of = |object: ObjectId| {
         receipts.iter().find(|(_, r)| r.object == object).map(|(_, r)| r.key.clone())
     };

@@ -2,7 +2,7 @@
 
 use super::{DemoArgs, failed, usage};
 use crate::{
-    camera::sim::{Media, SimCamera, SimCameraOptions, SimRecording, SimSegment},
+    camera::{Media, SimCamera, SimCameraOptions, SimRecording, SimSegment},
     cli::Complaint,
     config::{Bay, BaySource, Config, SecretFile, Store, StoreRequired},
     daemon::chain,
@@ -138,9 +138,8 @@ impl Workspace {
     /// Two cameras after a shift: split recordings, evidence among them, bookmarks, GNSS tracks.
     fn make_cameras(&mut self) -> Result<(), Complaint> {
         let now = Timestamp::now();
-        let ago = |minutes: i64| {
-            now.saturating_sub(SignedDuration::from_mins(minutes)).unwrap_or(now)
-        };
+        let ago =
+            |minutes: i64| now.saturating_sub(SignedDuration::from_mins(minutes)).unwrap_or(now);
         let shifts: [(&str, &str, &[(i64, bool, &[usize])]); 2] = [
             ("BWC-0001", "PC4711", &[(410, false, &[0, 1]), (225, true, &[2, 3, 4])]),
             ("BWC-0002", "PC2048", &[(390, false, &[5]), (180, false, &[1, 2]), (35, true, &[3])]),
