@@ -42,6 +42,7 @@ mod meta;
 mod names;
 mod objects;
 mod outgoing;
+mod patient;
 mod receive;
 mod server;
 mod service;

@@ -1,7 +1,8 @@
 //! Listening, TLS, limits and shutdown; HTTP/1.1 only.
 
 use super::{
-    VaultError, VaultOptions, access::Rule, disk::Disk, incoming::WatchedBody, service::Vault,
+    VaultError, VaultOptions, access::Rule, disk::Disk, incoming::WatchedBody, patient::Patient,
+    service::Vault,
 };
 use hyper::{
     HeaderMap, Request, Response, body::Incoming, header::HeaderValue, server::conn::http1,
@@ -30,6 +31,8 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 /// For reading a request head and, with keep-alive, for waiting for the next request. Longer than
 /// clients keep idle connections (reqwest: 90 s), so that they close first.
 const HEAD_MAX: Duration = Duration::from_secs(120);
+/// A client that takes none of an answer for so long is given up.
+const STALLED_MAX: Duration = Duration::from_secs(60);
 const SHUTDOWN_MAX: Duration = Duration::from_secs(10);
 /// Bytes of one connection's read buffer, so of one piece of a body.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -142,7 +145,7 @@ async fn speak(
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_MAX)
             .max_buf_size(BUFFER_BYTES)
-            .serve_connection(TokioIo::new(stream), answering)
+            .serve_connection(TokioIo::new(Patient::new(stream, STALLED_MAX)), answering)
     );
     let stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
     let ended = tokio::select! {
