@@ -92,7 +92,7 @@ pub trait Camera: Send {
     ) -> Result<Option<ClockOffset>, CameraError>;
 }
 
-impl dyn Camera {
+impl dyn Camera + '_ {
     /// Reads a small file whole: manifests, hash lists, identity files.
     ///
     /// # Errors

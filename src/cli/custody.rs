@@ -2,7 +2,7 @@
 
 use super::{Complaint, Exit, Outcome, render, screens};
 use crate::{
-    custody::{chain::Anchor, receipt::Receipt},
+    custody::receipt::Receipt,
     journal::offline::{self, Anchored},
     types::fact::Entry,
 };
@@ -31,7 +31,7 @@ pub fn show(dir: &Path, from: Option<u64>, limit: u64, as_json: bool) -> Outcome
             ControlFlow::Continue(())
         }
         Err(error) => {
-            bad = Some(format!("{}:{}: {error}", line.file, line.number));
+            bad = Some(format!("{}:{}: {}", line.file, line.number, error.fault));
             ControlFlow::Break(())
         }
     })
@@ -65,7 +65,7 @@ pub fn verify(dir: &Path, receipts: &[PathBuf], as_json: bool) -> Outcome {
                     "give receipts as this dock wrote them (`bwvdock receipt show ID`)",
                 )
             })?;
-        anchors.push(Anchor { seq: receipt.custody.seq, hash: receipt.custody.head });
+        anchors.push(receipt.custody);
     }
     let report = offline::verify(dir, &anchors).map_err(|error| no_log(dir, &error))?;
     let mut problems = Vec::new();

@@ -205,7 +205,7 @@ pub fn receipt_verify(
             receipt.sealed.sha256,
             receipt.level,
             receipt.custody.seq,
-            receipt.custody.head
+            receipt.custody.hash
         ));
     }
     Ok(Exit::Fine)

@@ -84,7 +84,7 @@ const EXITS: &str = "Exit status: 0 fine; 1 a check says no; 2 wrong usage or co
 #[command(name = "bwvdock", version, after_help = EXITS, max_term_width = 100)]
 pub struct Cli {
     /// The daemon's socket [default: from the configuration, else /run/bwvdock/api.sock]
-    #[arg(long, global = true, value_name = "PATH", env = "BWVDOCK_SOCKET")]
+    #[arg(long, global = true, value_name = "PATH")]
     socket: Option<PathBuf>,
     /// Print JSON for machines instead of words for people
     #[arg(long, global = true)]

@@ -401,7 +401,7 @@ impl Docked<'_> {
         {
             SecondRead::Read(hashed) => Ok(hashed),
             SecondRead::Paused(_) => Err("the camera was taken during the second read".into()),
-            SecondRead::Broken { words, .. } => Err(format!("the second read failed: {words}")),
+            SecondRead::Unreadable { words, .. } => Err(format!("the second read failed: {words}")),
             SecondRead::Refused(error) => Err(format!("the second read failed: {}", chain(&error))),
         }
     }

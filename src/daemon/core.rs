@@ -13,6 +13,7 @@ use crate::{
     },
 };
 use jiff::Timestamp;
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// Events taken in before one commit.
@@ -124,7 +125,7 @@ impl Core {
 /// The loop's own state.
 pub struct Loop {
     pub dock: Dock,
-    pub journal: Journal,
+    pub journal: Arc<Journal>,
     pub doors: Doors,
     pub inbox: mpsc::Receiver<Message>,
 }
@@ -180,7 +181,7 @@ impl Loop {
         }
         self.carry_out(now, whole)?;
         // Whoever waits may have gone away meanwhile; nobody else minds.
-        waiting.into_iter().for_each(|durable| drop(durable.send(())));
+        waiting.into_iter().for_each(|durable| durable.send(()).unwrap_or_default());
         replies.into_iter().for_each(|(reply, answer)| drop(reply.send(answer)));
         looks.into_iter().for_each(|look| look(&self.dock, view));
         Ok(stop)

@@ -15,7 +15,6 @@ use crate::{
     },
     journal::Journal,
     spool::{FolderSpool, Spool as _, SpoolError},
-    store::S3,
     types::{BayName, CameraId, DockId, ObjectId, RecordingId},
 };
 use std::sync::Arc;
@@ -30,7 +29,7 @@ pub struct Doors {
     pub bays: Arc<Bays>,
     pub spool: Arc<FolderSpool>,
     pub journal: Arc<Journal>,
-    pub uploads: Arc<Uploads<S3>>,
+    pub uploads: Arc<Uploads>,
     pub dock: DockId,
 }
 

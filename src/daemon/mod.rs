@@ -98,7 +98,7 @@ pub fn run(config: Config) -> Result<(), DaemonError> {
 
 fn log_to_stderr(config: &Config) {
     use tracing_subscriber::EnvFilter;
-    let level = config.log.level.to_string();
+    let level = config.log.level.as_str();
     let filter = EnvFilter::try_from_env("BWVDOCK_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("bwvdock={level},warn")));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);

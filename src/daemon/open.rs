@@ -32,10 +32,13 @@ use std::{
     fs, io,
     ops::ControlFlow,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
-use tokio::{runtime::Handle, sync::Semaphore};
+use tokio::{
+    runtime::Handle,
+    sync::{OnceCell, Semaphore},
+};
 use zeroize::Zeroizing;
 
 /// Calls to the store, over everything this dock does: the last fence against a storm.
@@ -110,7 +113,8 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
     let store = Arc::new(open_store(&config)?);
     let uploads = Arc::new(Uploads {
         store: store.clone(),
-        limits: Mutex::new(upload_limits(&config)),
+        limits: upload_limits(&config),
+        probed: OnceCell::new(),
         probe_prefix: format!("{}{}/", config.store.prefix, config.dock.id),
         place: place(&config.store),
         core: core.clone(),

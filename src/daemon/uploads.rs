@@ -13,8 +13,8 @@ use crate::{
     },
     journal::Journal,
     spool::{FolderSpool, Spool as _},
-    store::{Store, perform},
-    transfer::{Call, Fault, Limits, Resume, Step, StoreError, StoredProof, Upload, Why},
+    store::{Probe, S3, Store as _, perform},
+    transfer::{Call, Fault, Limits, Random, Resume, Step, StoreError, StoredProof, Upload, Why},
     types::{DockId, ObjectId, fact::ReceiptRef, fact::SealedObject},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -30,7 +30,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{Notify, Semaphore},
+    sync::{Notify, OnceCell, Semaphore},
     task::JoinSet,
 };
 
@@ -40,9 +40,13 @@ const WAIT_IN_SLOT: SignedDuration = SignedDuration::from_secs(3);
 const GAVE_UP_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// What uploads share.
-pub struct Uploads<S> {
-    pub store: Arc<S>,
+pub struct Uploads {
+    pub store: Arc<S3>,
+    /// As configured; what the store enforces is asked once, before the first upload.
     pub limits: Limits,
+    pub probed: OnceCell<Probe>,
+    /// Where the probe leaves its tiny object.
+    pub probe_prefix: String,
     pub core: Core,
     pub clock: Arc<dyn Clock>,
     pub spool: Arc<FolderSpool>,
@@ -87,7 +91,7 @@ impl Stops {
     }
 }
 
-impl<S: Store> Uploads<S> {
+impl Uploads {
     /// Sends one object; the end goes to the core.
     pub async fn send(self: Arc<Self>, state: ObjectState, acked: Vec<(u32, String)>) {
         let object = state.object.id;
@@ -120,7 +124,19 @@ impl<S: Store> Uploads<S> {
             retry_at: None,
             maybe_begun: true,
         };
-        let mut machine = Upload::new(object.clone(), resume, self.limits, store_seed(object.id));
+        let seed = store_seed(object.id);
+        let limits = match self.limits().await {
+            Ok(limits) => limits,
+            Err(error) => {
+                let attempts = resume.attempts + 1;
+                let mut random = Random::new(seed.wrapping_add(attempts.into()));
+                let wait = self.limits.backoff.wait(error.fault, attempts, &mut random);
+                let retry_at = self.clock.now().checked_add(wait).unwrap_or(Timestamp::MAX);
+                let words = error.to_string();
+                return UploadEnd::Failed { attempts, words, retry_at, store_wide: true };
+            }
+        };
+        let mut machine = Upload::new(object.clone(), resume, limits, seed);
         let mut calls = JoinSet::new();
         let mut last_failure: Option<StoreError> = None;
         loop {
@@ -201,6 +217,21 @@ impl<S: Store> Uploads<S> {
                 }
             }
         }
+    }
+
+    /// The limits with what this store was seen to enforce.
+    async fn limits(&self) -> Result<Limits, StoreError> {
+        let probe = self.probed.get_or_try_init(|| self.store.probe(&self.probe_prefix)).await?;
+        if !probe.signature {
+            return Err(StoreError {
+                call: "probe",
+                fault: Fault::Denied,
+                words: "the store takes requests with a wrong signature: anybody can write to it; \
+                        nothing is sent there"
+                    .into(),
+            });
+        }
+        Ok(Limits { enforces: probe.enforces, ..self.limits })
     }
 
     /// Looks at the stored object once more, signs what the store says and keeps it on disk.

@@ -15,6 +15,7 @@ use crate::{
     vault::ThrowawayCa,
 };
 use jiff::{SignedDuration, Timestamp};
+use ring::rand::SystemRandom;
 use std::{
     borrow::Cow,
     fs,
@@ -119,11 +120,10 @@ impl Workspace {
         let text = identity.file_text(Timestamp::now());
         write_private(&self.path("identity.txt"), text.as_bytes())?;
         self.recipient = identity.public().to_owned();
-        let random = |length: usize| {
-            uuid::Uuid::new_v4().simple().to_string().repeat(2)[..length].to_uppercase()
-        };
-        write_private(&self.path("store.access"), random(20).as_bytes())?;
-        write_private(&self.path("store.secret"), random(40).as_bytes())?;
+        write_private(&self.path("store.access"), b"demo")?;
+        let secret: ring::rand::Random<[u8; 20]> = ring::rand::generate(&SystemRandom::new())
+            .map_err(|_| failed("the system gives no random bytes"))?;
+        write_private(&self.path("store.secret"), hex::encode(secret.expose()).as_bytes())?;
         for folder in ["tls", "camera-keys", "profiles", "state"] {
             io(fs::create_dir_all(self.path(folder)), &self.path(folder))?;
         }
