@@ -89,6 +89,9 @@ pub struct Cli {
     /// Print JSON for machines instead of words for people
     #[arg(long, global = true)]
     json: bool,
+    /// End when the process that started this one ends (how `demo` leaves nothing running)
+    #[arg(long, global = true, hide = true)]
+    die_with_parent: bool,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -345,6 +348,11 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Outcome {
+    if cli.die_with_parent {
+        use rustix::process::{Signal, set_parent_process_death_signal};
+        // Where the kernel cannot do it, whoever started us ends us as well as it can.
+        let _ = set_parent_process_death_signal(Some(Signal::TERM));
+    }
     let asker = ask::Asker::new(cli.socket, cli.json);
     match cli.verb {
         Verb::Daemon { config } => local::daemon(&config),

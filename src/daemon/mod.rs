@@ -23,7 +23,12 @@ use crate::{
     spool::SpoolError,
 };
 use open::Opened;
-use std::{io, path::PathBuf, sync::atomic::Ordering, time::Duration};
+use std::{
+    io::{self, IsTerminal as _},
+    path::PathBuf,
+    sync::atomic::Ordering,
+    time::Duration,
+};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::oneshot,
@@ -101,7 +106,10 @@ fn log_to_stderr(config: &Config) {
     let level = config.log.level.as_str();
     let filter = EnvFilter::try_from_env("BWVDOCK_LOG")
         .unwrap_or_else(|_| EnvFilter::new(format!("bwvdock={level},warn")));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
     // A second daemon in one process (a test) keeps the first one's log.
     let _ = match config.log.format {
         LogFormat::Text => builder.with_target(false).try_init(),

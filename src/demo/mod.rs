@@ -123,7 +123,7 @@ pub fn run(args: DemoArgs, as_json: bool) -> Result<Exit, Complaint> {
 fn start_vault(myself: &Path, work: &Workspace) -> Result<(Running, String), Complaint> {
     let mut command = Command::new(myself);
     command
-        .arg("vault")
+        .args(["vault", "--die-with-parent"])
         .args(["--listen", "127.0.0.1:0"])
         .arg("--root")
         .arg(work.path("store"))
@@ -159,7 +159,7 @@ fn log(work: &Workspace, name: &str) -> Result<File, Complaint> {
 fn start_daemon(myself: &Path, work: &Workspace) -> Result<Running, Complaint> {
     let mut command = Command::new(myself);
     command
-        .arg("daemon")
+        .args(["daemon", "--die-with-parent"])
         .arg("--config")
         .arg(work.path("bwvdock.toml"))
         .stdin(Stdio::null())

@@ -3,7 +3,7 @@
 use super::{
     bucket::Bucket,
     disk::{make_folders, place, read_json, write_json},
-    errors::{busy, disk, exists, lost, no_upload, refuse},
+    errors::{busy, disk, lost, no_upload, refuse},
     meta::{Described, PartMeta, UploadMeta, VERSION, fresh_id},
     names::is_opaque_id,
     receive::{Received, receive},
@@ -94,9 +94,6 @@ pub(super) async fn create(
     described: Described,
 ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
     super::names::meta_path(&input.key)?;
-    if bucket.has(&input.key) {
-        return Err(exists());
-    }
     let algorithm = match &input.checksum_algorithm {
         None => None,
         Some(name) => Some(algorithm_named(name.as_str()).ok_or_else(|| {
