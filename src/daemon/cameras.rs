@@ -396,9 +396,12 @@ impl Docked<'_> {
     }
 
     fn read_again(&mut self, source: &Source) -> Result<crate::types::fact::Hashed, String> {
-        let watch = Watch::default();
-        match second_read(&mut *self.camera, &source.path, source.size, Patience::default(), &watch)
-        {
+        let (progress, watch) = (&self.world.progress, Arc::new(Watch::default()));
+        progress.read_starts(self.bay, watch.clone());
+        let (path, size) = (&source.path, source.size);
+        let read = second_read(&mut *self.camera, path, size, Patience::default(), &watch);
+        progress.read_ends(self.bay);
+        match read {
             SecondRead::Read(hashed) => Ok(hashed),
             SecondRead::Paused(_) => Err("the camera was taken during the second read".into()),
             SecondRead::Unreadable { words, .. } => Err(format!("the second read failed: {words}")),
