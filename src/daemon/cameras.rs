@@ -324,7 +324,7 @@ impl Docked<'_> {
             Some(copy) if copy.job().path == source.path && copy.job().size == source.size => copy,
             _ => match self.begin(object, source) {
                 Ok(copy) => copy,
-                Err(result) => return (object, result),
+                Err(result) => return (object, *result),
             },
         };
         let object = copy.job().object;
@@ -371,7 +371,7 @@ impl Docked<'_> {
         (object, result)
     }
 
-    fn begin(&self, object: ObjectId, source: &Source) -> Result<Box<Copy>, CopyResult> {
+    fn begin(&self, object: ObjectId, source: &Source) -> Result<Box<Copy>, Box<CopyResult>> {
         let world = self.world;
         let job = CopyJob {
             object,
@@ -379,13 +379,13 @@ impl Docked<'_> {
             size: source.size,
             part_size: seal::part_size(source.size, world.part_bytes),
         };
-        let failed = |words: String| CopyResult::Failed { words };
+        let failed = |words: String| Box::new(CopyResult::Failed { words });
         match Copy::begin(job, &world.recipients, &*world.spool, Patience::default()) {
             Ok(Begun::Started(copy)) => Ok(copy),
             Ok(Begun::Wait(_)) => {
                 // Interrupted copies must not keep running ones out for ever.
                 world.paused.give_up_oldest();
-                Err(CopyResult::SpoolFull)
+                Err(Box::new(CopyResult::SpoolFull))
             }
             Ok(Begun::TooLarge { bytes_max }) => Err(failed(format!(
                 "it is larger than the whole spool ({bytes_max} bytes): raise `bytes_max` under \
