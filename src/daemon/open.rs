@@ -119,7 +119,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
     let progress = Arc::new(Progress::default());
     let store = Arc::new(open_store(&config)?);
     let uploads = Arc::new(Uploads {
-        store: store.clone(),
+        store,
         limits: upload_limits(&config),
         probed: OnceCell::new(),
         probe_prefix: format!("{}{}/", config.store.prefix, config.dock.id),
@@ -159,7 +159,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         bays: camera_bays.clone(),
         spool: spool.clone(),
         journal: journal.clone(),
-        uploads,
+        uploads: uploads.clone(),
         dock: config.dock.id.clone(),
     };
     let started = Started {
@@ -187,7 +187,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
             clock,
             journal: journal.clone(),
             spool,
-            store,
+            uploads: uploads.clone(),
             profiles: profile_names,
             enrolled,
         }),
