@@ -206,7 +206,7 @@ impl Workspace {
         config.cameras.keys_dir = self.path("camera-keys");
         config.cameras.poll_interval_ms = 100;
         // A laptop's disk is not a dock's: what does not fit waits, which is worth seeing too.
-        config.spool.bytes_max = 4 << 30;
+        config.spool.bytes_max = 16 << 30;
         config.spool.reserve_bytes = 256 << 20;
         for (number, camera) in self.cameras.iter().enumerate() {
             let name = BayName::new((number + 1).to_string());
