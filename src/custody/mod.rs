@@ -1,1 +1,4 @@
 //! (being written)
+
+pub mod receipt;
+pub mod sign;

@@ -82,6 +82,7 @@ impl S3 {
             bucket: self.bucket.clone(),
             credentials: Credentials::new(self.credentials.key(), wrong),
             limiter: self.limiter.clone(),
+            endpoint: self.endpoint.clone(),
             clock: self.clock,
             bytes_per_second_min: self.bytes_per_second_min,
             offset_ms: self.clock_offset_ms().into(),
