@@ -11,6 +11,8 @@ mod options;
 mod probe;
 mod reply;
 mod request;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod xml;
 
@@ -35,6 +37,7 @@ pub struct S3 {
     endpoint: String,
     clock: fn() -> Timestamp,
     bytes_per_second_min: u64,
+    patience: Duration,
     /// The store's clock minus the dock's, milliseconds; 0 while they agree.
     offset_ms: AtomicI64,
 }
@@ -78,6 +81,7 @@ impl S3 {
             endpoint: options.endpoint.authority().to_owned(),
             clock: options.clock,
             bytes_per_second_min: options.bytes_per_second_min.max(1),
+            patience: Self::PATIENCE,
             offset_ms: AtomicI64::new(0),
         })
     }

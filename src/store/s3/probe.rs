@@ -85,6 +85,7 @@ impl S3 {
             endpoint: self.endpoint.clone(),
             clock: self.clock,
             bytes_per_second_min: self.bytes_per_second_min,
+            patience: self.patience,
             offset_ms: self.clock_offset_ms().into(),
         };
         let mut answer = stranger.head(key).await;

@@ -24,7 +24,7 @@ const ALL: Enforces = Enforces { sha256: true, md5: true, if_none_match: true };
 const NOTHING: Enforces = Enforces { sha256: false, md5: false, if_none_match: false };
 
 /// A sealed object whose bytes are these.
-pub(super) fn object(bytes: &[u8]) -> Arc<SealedObject> {
+pub(in crate::store) fn object(bytes: &[u8]) -> Arc<SealedObject> {
     let part =
         |b: &[u8]| Part { sha256: Sha256Digest::of(b), md5: Md5Digest(Md5::digest(b).into()) };
     let hashed = Hashed { size: bytes.len() as u64, sha256: Sha256Digest::of(bytes) };
