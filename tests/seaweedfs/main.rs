@@ -55,7 +55,7 @@ fn store(options: S3Options) -> Arc<S3> {
 
 #[derive(Debug)]
 enum End {
-    Done(StoredProof),
+    Done(Box<StoredProof>),
     GaveUp(GiveUp),
     Stopped,
 }
@@ -122,7 +122,7 @@ impl Work {
                     tokio::time::sleep(wait).await;
                 }
                 Step::Paused => panic!("paused by nobody"),
-                Step::Done(proof) => return End::Done(proof),
+                Step::Done(proof) => return End::Done(Box::new(proof)),
                 Step::GiveUp(end) => return End::GaveUp(end),
             }
             if self.acked() >= stop_after && !restarted {
@@ -150,7 +150,7 @@ impl Work {
 
 fn proof(end: End) -> StoredProof {
     match end {
-        End::Done(proof) => proof,
+        End::Done(proof) => *proof,
         other => panic!("{other:?}"),
     }
 }

@@ -46,7 +46,7 @@ fn body(size: usize) -> Vec<u8> {
 
 #[derive(Debug)]
 enum End {
-    Done(StoredProof),
+    Done(Box<StoredProof>),
     GaveUp(GiveUp),
 }
 
@@ -125,7 +125,7 @@ impl World {
                 upload.handle(self.now, call, result);
             }
             Step::Paused => panic!("paused by nobody"),
-            Step::Done(proof) => return Some(End::Done(proof)),
+            Step::Done(proof) => return Some(End::Done(Box::new(proof))),
             Step::GiveUp(end) => return Some(End::GaveUp(end)),
         }
         None
@@ -152,11 +152,11 @@ impl World {
     /// The process dies: calls on their way may or may not happen, progress may be lost.
     fn crash(&mut self) -> Upload {
         for call in std::mem::take(&mut self.in_flight) {
-            if self.random.bits() % 2 == 0 {
+            if self.random.bits().is_multiple_of(2) {
                 let _ = self.perform(&call);
             }
         }
-        if self.random.bits() % 2 == 0 {
+        if self.random.bits().is_multiple_of(2) {
             self.durable.append(&mut self.lagging);
         }
         self.lagging.clear();
@@ -197,7 +197,7 @@ impl World {
         assert_eq!(versions.len(), 1);
         assert_eq!(versions[0].bytes, self.bytes);
         assert_eq!(proof.head(), &versions[0].head);
-        proof.clone()
+        (**proof).clone()
     }
 }
 

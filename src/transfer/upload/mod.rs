@@ -251,10 +251,10 @@ impl Upload {
             }
             self.pause = None;
         }
-        if self.phase == Phase::Send {
-            if let Some(step) = self.poll_parts() {
-                return step;
-            }
+        if self.phase == Phase::Send
+            && let Some(step) = self.poll_parts()
+        {
+            return step;
         }
         if self.parts.in_flight() > 0 {
             return Step::Idle;
