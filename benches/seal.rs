@@ -3,16 +3,32 @@
 //! Prints, for each step alone and for the whole, MB/s (10^6 bytes) and CPU seconds per GiB, by the
 //! CPU clock of this thread: what else the machine does does not count. The steps are the ones a
 //! segment passes: hash the source, seal, hash the ciphertext, hash its parts, open what lies on
-//! the disk again and hash that. No disk and no network.
+//! the disk again and hash that. Then the copy engine with a file as its camera and a spool in
+//! the temporary folder, kernel time included, alone and eight at once. No network.
 
-use bwvdock::seal::{CHUNK, Identity, Recipients, Sealer, TAG};
+use bwvdock::{
+    camera::{Camera, CameraError, Listing},
+    daemon::copy::{Begun, Copy, CopyJob, CopyOutcome, Patience, Watch},
+    release::ErasePermit,
+    seal::{CHUNK, Identity, Recipients, Sealer, TAG},
+    spool::{FolderSpool, Limits, Spool},
+    types::{ObjectId, SourcePath, fact::ClockOffset},
+};
+use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 use ring::{
     aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
     digest::{Context, SHA256},
 };
 use rustix::time::{ClockId, clock_gettime};
-use std::hint::black_box;
+use std::{
+    fs::File,
+    hint::black_box,
+    io::{Read, Seek, SeekFrom, Write},
+    path::PathBuf,
+    thread,
+};
+use uuid::Uuid;
 
 const READ: usize = 256 * 1024;
 const TOTAL: usize = 512 << 20;
@@ -98,7 +114,9 @@ fn main() {
         black_box(context.finalize());
     });
 
-    println!("\nthe whole");
+    with_disk(&recipients, &piece);
+
+    println!("\nthe whole, in memory");
     let pass = measure("Sealer, many parts", || drop(seal_all(&recipients, &piece, PART, None)));
     let one =
         measure("Sealer, a single part", || drop(seal_all(&recipients, &piece, 1 << 30, None)));
@@ -120,6 +138,62 @@ fn main() {
         pass + verify,
         one + verify
     );
+}
+
+/// The copy engine over a real file system: one copy, then eight at the same time.
+fn with_disk(recipients: &Recipients, piece: &[u8]) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let source = folder.path().join("source");
+    let mut file = File::create(&source).expect("a new file");
+    (0..TOTAL / READ).for_each(|_| file.write_all(piece).expect("room for the source"));
+    let (spool, _) =
+        FolderSpool::open(&folder.path().join("spool"), Limits::default()).expect("a new spool");
+    println!("\nthe copy engine, file to spool, read back from the disk");
+    let copy = |object: u128| {
+        let object = ObjectId(Uuid::from_u128(object));
+        let path = SourcePath::new("source").expect("a plain name");
+        let job = CopyJob { object, path, size: TOTAL as u64, part_size: PART };
+        let begun = Copy::begin(job, recipients, &spool, Patience::default());
+        let Ok(Begun::Started(copy)) = begun else { panic!("the spool has room") };
+        let outcome = copy.run(&mut FileCamera(source.clone()), &Watch::default());
+        assert!(matches!(outcome, CopyOutcome::Sealed(_)), "nothing is in the way");
+        spool.remove(object).expect("it is there");
+    };
+    measure("Copy", || copy(0));
+    thread::scope(|scope| {
+        let copy = &copy;
+        (1..=8).for_each(|n| drop(scope.spawn(move || copy(n))));
+    });
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("VmHWM unknown");
+    println!("peak of the process after eight at once: {peak}");
+}
+
+struct FileCamera(PathBuf);
+
+impl Camera for FileCamera {
+    fn list(&mut self) -> Result<Listing, CameraError> {
+        Ok(Listing::default())
+    }
+
+    fn open(&mut self, _: &SourcePath, offset: u64) -> Result<Box<dyn Read + Send>, CameraError> {
+        let failed = |source| CameraError::Io { doing: "open the source".into(), source };
+        let mut file = File::open(&self.0).map_err(failed)?;
+        file.seek(SeekFrom::Start(offset)).map_err(failed)?;
+        Ok(Box::new(file))
+    }
+
+    fn erase(&mut self, _: &ErasePermit) -> Result<(), CameraError> {
+        Err(CameraError::ReadOnly("a bench".into()))
+    }
+
+    fn is_present(&mut self) -> bool {
+        true
+    }
+
+    fn clock_offset(&mut self, _: Timestamp, _: bool) -> Result<Option<ClockOffset>, CameraError> {
+        Ok(None)
+    }
 }
 
 fn seal_all(

@@ -6,6 +6,14 @@
 //!
 //! A camera never learns what a recording is; it only knows files.
 
+mod faulty;
+mod folder;
+mod sim;
+
+pub use faulty::{Faults, FaultyCamera};
+pub use folder::{EraseMode, FolderBay, FolderCamera};
+pub use sim::{Media, SimCamera, SimCameraOptions, SimRecording, SimSegment};
+
 use crate::{
     release::ErasePermit,
     types::{SourcePath, fact::ClockOffset},
@@ -13,23 +21,7 @@ use crate::{
 use jiff::Timestamp;
 use std::io::{self, Read};
 
-/// A regular file on a camera, as listed. Links and devices are never listed as files.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileEntry {
-    pub path: SourcePath,
-    /// Bytes.
-    pub size: u64,
-    /// Milliseconds since 1970 by the camera's clock.
-    pub modified_ms: Option<i64>,
-}
-
-/// A complete look at a camera.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Listing {
-    pub files: Vec<FileEntry>,
-    /// What was seen and not listed, in words: links, unreadable folders, unusable names.
-    pub caveats: Vec<String>,
-}
+pub use crate::types::{FileEntry, Listing};
 
 /// Why a camera could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +92,7 @@ pub trait Camera: Send {
     ) -> Result<Option<ClockOffset>, CameraError>;
 }
 
-impl dyn Camera {
+impl dyn Camera + '_ {
     /// Reads a small file whole: manifests, hash lists, identity files.
     ///
     /// # Errors

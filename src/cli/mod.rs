@@ -1,1 +1,403 @@
-//! (being written)
+//! The command line: one binary, plain words for people, `--json` for machines.
+//!
+//! stdout is data, stderr is words. An error is two lines: what happened, what to do.
+//! Exit status: see [`Exit`].
+
+mod ask;
+mod custody;
+mod local;
+pub mod render;
+mod screens;
+
+use crate::{
+    api::ClientError,
+    types::{CameraId, Class, ObjectId, RecordingId, SegmentId, fact::Target},
+};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{path::PathBuf, process::ExitCode};
+use uuid::Uuid;
+
+/// What the exit status says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or everything agrees.
+    Fine = 0,
+    /// The answer is "no": a check found a difference, a verification failed.
+    Differs = 1,
+    /// The command line, the configuration or an argument is wrong.
+    Usage = 2,
+    /// No dock answers.
+    Unreachable = 3,
+    /// The dock refused: missing rights, or not possible now.
+    Refused = 4,
+    /// Anything else went wrong.
+    Failed = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Something a person must be told: what happened, what to do, and the exit status.
+#[derive(Debug)]
+pub struct Complaint {
+    pub what: String,
+    pub next: String,
+    pub exit: Exit,
+}
+
+impl Complaint {
+    pub fn new(exit: Exit, what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { what: what.into(), next: next.into(), exit }
+    }
+}
+
+impl From<ClientError> for Complaint {
+    fn from(error: ClientError) -> Self {
+        let what = crate::daemon::chain(&error);
+        match error {
+            ClientError::Unreachable { .. } => Self::new(
+                Exit::Unreachable,
+                what,
+                "start it (`systemctl start bwvdock`), or name its socket with --socket",
+            ),
+            ClientError::Refused(refusal) => Self::new(Exit::Refused, refusal.what, refusal.next),
+            ClientError::Broken(_) => {
+                Self::new(Exit::Failed, what, "`journalctl -u bwvdock` says why, then ask again")
+            }
+            ClientError::Garbled(_) => {
+                Self::new(Exit::Failed, what, "use the bwvdock that runs as the daemon")
+            }
+        }
+    }
+}
+
+type Outcome = Result<Exit, Complaint>;
+
+const EXITS: &str = "Exit status: 0 fine; 1 a check says no; 2 wrong usage or configuration; \
+3 no dock answers; 4 the dock refused; 5 anything else.";
+
+/// Docking-station service for body-worn video: verify, seal, upload, prove, release.
+#[derive(Debug, Parser)]
+#[command(name = "bwvdock", version, after_help = EXITS, max_term_width = 100)]
+pub struct Cli {
+    /// The daemon's socket [default: from the configuration, else /run/bwvdock/api.sock]
+    #[arg(long, global = true, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// Print JSON for machines instead of words for people
+    #[arg(long, global = true)]
+    json: bool,
+    /// End when the process that started this one ends (how `demo` leaves nothing running)
+    #[arg(long, global = true, hide = true)]
+    die_with_parent: bool,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the service of this dock
+    Daemon {
+        /// The configuration
+        #[arg(long, value_name = "FILE", default_value = "/etc/bwvdock/bwvdock.toml")]
+        config: PathBuf,
+    },
+    /// The dock at a glance
+    Status,
+    /// What is in the bays, and whether it may be taken
+    Bays,
+    /// The status, again and again
+    Watch {
+        /// Seconds between two looks
+        #[arg(long, default_value_t = 2.0, value_name = "SECONDS")]
+        every: f64,
+    },
+    /// Recordings this dock knows
+    Recordings(Selection),
+    /// Files of recordings: where they stand and what their check said
+    Segments(Selection),
+    /// What waits for the store, in order
+    Queue {
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Why something waits or is stuck, and what to do
+    Why {
+        /// Id of a segment, a recording or a sealed object
+        id: Uuid,
+    },
+    /// Stop copying and sending (whatever runs ends between two parts)
+    Pause {
+        #[command(flatten)]
+        what: Whom,
+        #[arg(long, default_value = "no reason given")]
+        reason: String,
+    },
+    /// Go on after a pause
+    Resume(Whom),
+    /// Try again now what waits for a later attempt; read again what failed its check
+    Retry(Whom),
+    /// Keep something on its camera, whatever the release rule says
+    Hold {
+        #[command(flatten)]
+        what: Whom,
+        #[arg(long)]
+        reason: String,
+    },
+    /// Take a hold back
+    Unhold {
+        #[command(flatten)]
+        what: Whom,
+        #[arg(long, default_value = "no reason given")]
+        reason: String,
+    },
+    /// Mark a recording as evidence, or take the mark back
+    Flag {
+        recording: RecordingId,
+        #[arg(long, value_enum, default_value_t = Mark::Evidential)]
+        class: Mark,
+        #[arg(long)]
+        reason: String,
+    },
+    /// Release what the rule allows; or only show what it would say
+    Release {
+        /// Print the rule and its verdict on each file; change nothing
+        #[arg(long)]
+        dry_run: bool,
+        #[arg(long, default_value_t = 200)]
+        limit: usize,
+    },
+    /// Per camera: on camera, copied, stored, released, outstanding (exit 1 if they differ)
+    Reconcile {
+        #[arg(long)]
+        camera: Option<CameraId>,
+    },
+    /// The custody log
+    #[command(subcommand)]
+    Custody(CustodyVerb),
+    /// Receipts of the store
+    #[command(subcommand)]
+    Receipt(ReceiptVerb),
+    /// The configuration
+    #[command(subcommand)]
+    Config(ConfigVerb),
+    /// Keys of the dock and of the force
+    #[command(subcommand)]
+    Keys(KeysVerb),
+    /// What is wrong with this dock, and the next step for each finding
+    Doctor,
+    /// Run the embedded evidence store
+    #[cfg(feature = "vault")]
+    Vault(crate::vault::command::VaultArgs),
+    /// The main job on this machine: two cameras, a real daemon, a real store
+    #[cfg(feature = "vault")]
+    Demo(crate::demo::DemoArgs),
+}
+
+/// Which rows are wanted.
+#[derive(Debug, Args)]
+struct Selection {
+    #[arg(long)]
+    camera: Option<CameraId>,
+    #[arg(long)]
+    recording: Option<RecordingId>,
+    /// seen, sealed, stored, receipted, releasing, released or vanished
+    #[arg(long, value_parser = render::stage)]
+    stage: Option<crate::dock::Stage>,
+    /// Only what failed its check
+    #[arg(long)]
+    unsound: bool,
+    /// Only what left its camera by another hand
+    #[arg(long)]
+    vanished: bool,
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+}
+
+/// What a command is about; the whole dock if nothing is named.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+struct Whom {
+    #[arg(long)]
+    camera: Option<CameraId>,
+    #[arg(long)]
+    recording: Option<RecordingId>,
+    #[arg(long)]
+    segment: Option<SegmentId>,
+}
+
+impl From<Whom> for Target {
+    fn from(whom: Whom) -> Self {
+        match whom {
+            Whom { camera: Some(id), .. } => Self::Camera(id),
+            Whom { recording: Some(id), .. } => Self::Recording(id),
+            Whom { segment: Some(id), .. } => Self::Segment(id),
+            Whom { .. } => Self::Dock,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Mark {
+    Evidential,
+    Unreviewed,
+}
+
+impl From<Mark> for Class {
+    fn from(mark: Mark) -> Self {
+        match mark {
+            Mark::Evidential => Self::Evidential,
+            Mark::Unreviewed => Self::Unreviewed,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum CustodyVerb {
+    /// Print lines of the log: who did what, when, and why
+    Show {
+        /// First sequence number [default: the last lines]
+        #[arg(long)]
+        from: Option<u64>,
+        #[arg(long, default_value_t = 40)]
+        limit: u64,
+        /// Read a copy of the log in this folder instead of asking the daemon
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// Check the whole chain of a log, offline; names the first bad line
+    Verify {
+        /// The folder with the log (`<state_dir>/journal`), or a copy of it
+        dir: PathBuf,
+        /// Receipt files: their heads must lie on the chain, which shows a cut-off end
+        #[arg(long = "receipt", value_name = "FILE")]
+        receipts: Vec<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ReceiptVerb {
+    /// Print the receipt of a sealed object
+    Show { object: ObjectId },
+    /// Check a receipt's signature, and the sealed object against it
+    Verify {
+        file: PathBuf,
+        /// The dock's public key (PEM); without it the key inside the receipt is used
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// The sealed object, as downloaded from the store
+        #[arg(long, value_name = "FILE")]
+        object: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigVerb {
+    /// Check a configuration: every problem at once, each with its line
+    Check {
+        #[arg(default_value = "/etc/bwvdock/bwvdock.toml")]
+        file: PathBuf,
+    },
+    /// Print the configuration in force, or the commented default
+    Show {
+        #[arg(default_value = "/etc/bwvdock/bwvdock.toml")]
+        file: PathBuf,
+        /// The manual: every key with its default
+        #[arg(long)]
+        default: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysVerb {
+    /// Make keys; existing files are never overwritten
+    Generate {
+        #[command(subcommand)]
+        which: KeyKind,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyKind {
+    /// The dock's signing key (Ed25519); its public half lands beside it as PEM
+    Dock {
+        /// Where the private key goes
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// An age identity that opens footage. Make it on a machine that is no dock, and keep it there
+    Identity {
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+/// Runs the command line; what is said goes to stdout and stderr.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(exit) => exit.into(),
+        Err(Complaint { what, next, exit }) => {
+            eprintln!("bwvdock: {what}");
+            eprintln!("  -> {next}");
+            exit.into()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Outcome {
+    if cli.die_with_parent {
+        use rustix::process::{Signal, set_parent_process_death_signal};
+        // Where the kernel cannot do it, whoever started us ends us as well as it can.
+        let _ = set_parent_process_death_signal(Some(Signal::TERM));
+    }
+    let asker = ask::Asker::new(cli.socket, cli.json);
+    match cli.verb {
+        Verb::Daemon { config } => local::daemon(&config),
+        Verb::Status => asker.status(),
+        Verb::Bays => asker.bays(),
+        Verb::Watch { every } => asker.watch(every),
+        Verb::Recordings(selection) => asker.recordings(selection),
+        Verb::Segments(selection) => asker.segments(selection),
+        Verb::Queue { limit } => asker.queue(limit),
+        Verb::Why { id } => asker.why(id),
+        Verb::Pause { what, reason } => asker.pause(what.into(), reason),
+        Verb::Resume(what) => asker.resume(what.into()),
+        Verb::Retry(what) => asker.retry(what.into()),
+        Verb::Hold { what, reason } => asker.hold(what.into(), reason),
+        Verb::Unhold { what, reason } => asker.unhold(what.into(), reason),
+        Verb::Flag { recording, class, reason } => asker.flag(recording, class.into(), reason),
+        Verb::Release { dry_run: true, limit } => asker.dry_run(limit),
+        Verb::Release { dry_run: false, .. } => asker.release(),
+        Verb::Reconcile { camera } => asker.reconcile(camera),
+        Verb::Custody(CustodyVerb::Show { from, limit, dir: None }) => {
+            asker.custody_show(from, limit)
+        }
+        Verb::Custody(CustodyVerb::Show { from, limit, dir: Some(dir) }) => {
+            custody::show(&dir, from, limit, cli.json)
+        }
+        Verb::Custody(CustodyVerb::Verify { dir, receipts }) => {
+            custody::verify(&dir, &receipts, cli.json)
+        }
+        Verb::Receipt(ReceiptVerb::Show { object }) => asker.receipt(object),
+        Verb::Receipt(ReceiptVerb::Verify { file, key, object }) => {
+            local::receipt_verify(&file, key.as_deref(), object.as_deref(), cli.json)
+        }
+        Verb::Config(ConfigVerb::Check { file }) => local::config_check(&file, cli.json),
+        Verb::Config(ConfigVerb::Show { default: true, .. }) => local::config_default(),
+        Verb::Config(ConfigVerb::Show { file, .. }) => local::config_show(&file, cli.json),
+        Verb::Keys(KeysVerb::Generate { which: KeyKind::Dock { out } }) => {
+            local::generate_dock_key(&out, cli.json)
+        }
+        Verb::Keys(KeysVerb::Generate { which: KeyKind::Identity { out } }) => {
+            local::generate_identity(&out, cli.json)
+        }
+        Verb::Doctor => asker.doctor(),
+        #[cfg(feature = "vault")]
+        Verb::Vault(args) => crate::vault::command::run(args),
+        #[cfg(feature = "vault")]
+        Verb::Demo(args) => crate::demo::run(args, cli.json),
+    }
+}

@@ -1,4 +1,12 @@
 //! The clock door: what time it is, and whether the dock's clock deserves belief.
+//!
+//! Real side: [`RealClock`]. Simulated side: [`SimClock`], which stands still until it is set.
+
+mod real;
+mod sim;
+
+pub use real::{RealClock, boot_id};
+pub use sim::SimClock;
 
 use jiff::Timestamp;
 

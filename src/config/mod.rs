@@ -1,1 +1,130 @@
-//! (being written)
+//! The dock's configuration: one TOML text in, one checked structure or all its problems out.
+//!
+//! Parsing is pure; only [`load`] reads files. An unknown key is an error with a suggestion,
+//! because a misspelt safety setting must not silently mean its default. Secrets are never in a
+//! configuration, only the names of the files they lie in. [`DEFAULT_TOML`] is the manual: every
+//! key stands in it with its default, and tests keep that so.
+
+mod error;
+mod load;
+mod model;
+mod reader;
+mod recipients;
+mod report;
+mod sections;
+mod store;
+#[cfg(test)]
+mod tests;
+mod value;
+mod warnings;
+
+pub use error::{ConfigError, ConfigErrors};
+pub use load::{LoadError, load, read_secret};
+pub use model::{
+    Api, Bay, BaySource, Cameras, Config, Dock, Journal, Log, Release, Retention, Seal, Spool,
+    Store, StoreRequired, Transfer, Window,
+};
+pub use value::{Day, LogFormat, LogLevel, SecretFile, StoreKind, TimeOfDay};
+
+use crate::types::DockId;
+use reader::Section;
+use report::Report;
+use toml::de::DeTable;
+
+/// The commented configuration that ships with bwvdock: all defaults, and what must be filled in.
+pub const DEFAULT_TOML: &str = include_str!("../../config/bwvdock.toml");
+
+impl Config {
+    /// A configuration of defaults around what has none.
+    pub fn new(id: DockId, recipients: Vec<String>, store: Store) -> Self {
+        Self {
+            dock: Dock::new(id),
+            api: Api::default(),
+            cameras: Cameras::default(),
+            seal: Seal { recipients, recipients_file: None },
+            spool: Spool::default(),
+            journal: Journal::default(),
+            store,
+            transfer: Transfer::default(),
+            release: Release::default(),
+            retention: Retention::default(),
+            log: Log::default(),
+            bays: Vec::new(),
+        }
+    }
+
+    /// Parses and checks a whole configuration.
+    ///
+    /// # Errors
+    /// Every problem there is, each with its line.
+    pub fn parse(text: &str) -> Result<Self, ConfigErrors> {
+        let report = Report::new(text);
+        with_document(&report, text, whole)
+    }
+
+    /// Parses the `[store]` section alone and ignores all others.
+    ///
+    /// # Errors
+    /// Every problem in that section.
+    pub fn parse_store(text: &str) -> Result<Store, ConfigErrors> {
+        let report = Report::new(text);
+        with_document(&report, text, |mut root| store::store(root.section("store")))
+    }
+
+    /// The configuration in force, as TOML that parses to an equal one. Holds no secret.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("a checked configuration has only text paths and plain keys")
+    }
+}
+
+/// Runs `read` on the parsed document, and lets nothing through while anything is wrong.
+fn with_document<T>(
+    report: &Report<'_>,
+    text: &str,
+    read: impl FnOnce(Section<'_>) -> Option<T>,
+) -> Result<T, ConfigErrors> {
+    let (document, syntax) = DeTable::parse_recoverable(text);
+    if syntax.is_empty() {
+        let value = read(Section::root(report, document.get_ref()));
+        report.finish()?;
+        return Ok(value.expect("what has no value was reported as missing or wrong"));
+    }
+    for error in syntax {
+        let words = error.message().trim_end().replace('\n', ", ");
+        report.add(error.span().as_ref(), "", words, "see https://toml.io for how TOML is written");
+    }
+    Err(report.finish().expect_err("a syntax error was just reported"))
+}
+
+fn whole(mut root: Section<'_>) -> Option<Config> {
+    // Every section is read before anything is given up, so that all problems are found.
+    let dock = sections::dock(root.section("dock"));
+    let api = sections::api(root.section("api"));
+    let state_dir = dock.as_ref().map(|dock| dock.state_dir.as_path());
+    let bays = sections::bays(root.sections("bays", sections::BAYS_MAX), state_dir);
+    let cameras = sections::cameras(root.section("cameras"));
+    let seal = sections::seal(root.section("seal"));
+    let spool = sections::spool(root.section("spool"));
+    let journal = sections::journal(root.section("journal"));
+    let store = store::store(root.section("store"));
+    let transfer = sections::transfer(root.section("transfer"));
+    let release = sections::release(root.section("release"));
+    let retention = sections::retention(root.section("retention"));
+    let log = sections::log(root.section("log"));
+    root.finish();
+    let (dock, store) = (dock?, store?);
+    Some(Config {
+        dock,
+        api,
+        cameras,
+        seal,
+        spool,
+        journal,
+        store,
+        transfer,
+        release,
+        retention,
+        log,
+        bays,
+    })
+}

@@ -1,4 +1,4 @@
 //! (being written)
 
+pub mod chain;
 pub mod receipt;
-pub mod sign;

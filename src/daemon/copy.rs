@@ -1,8 +1,10 @@
 //! The copy engine: one segment from its camera through the sealer into the spool.
 //!
-//! Blocking; each runs on a thread of its camera. **Memory**: one read buffer ([`READ_BYTES`]), the
-//! sealed bytes of one read, one held chunk and the part table: less than 700 KiB a running copy,
-//! whatever the size of the segment, and less than 400 KiB a paused one.
+//! Blocking; each runs on a thread of its camera. **Memory**: while reading, the read buffer
+//! ([`READ_BYTES`]), the sealed bytes of one read and one held chunk; while reading back, 512 KiB of
+//! the file and one chunk; and the part table (at most 24 KiB): less than 768 KiB a running copy,
+//! whatever the size of the segment. A paused one keeps less than 512 KiB, its file open, and its
+//! reservation of the spool: whoever holds it decides for how long.
 //!
 //! A [`Copy`] lives in memory only. When its camera is pulled, or the spool is full, [`Copy::run`]
 //! gives it back with all it has: the sealer, the unfinished spool file, the place in the source.
@@ -20,7 +22,7 @@ mod source;
 mod tests;
 
 pub use draft::SealedCopy;
-pub use small::{SmallOutcome, spool_small};
+pub use small::{SmallOutcome, spool_stream};
 pub use source::{Patience, READ_BYTES, SecondRead, second_read};
 
 use crate::{

@@ -1,3 +1,217 @@
-//! (being written)
+//! The service: opens the doors, joins them to the rules, and keeps going.
 
+mod cameras;
 pub mod copy;
+mod core;
+mod doctor;
+mod doors;
+mod open;
+mod progress;
+mod records;
+mod uploads;
+
+pub use cameras::chain;
+pub use core::{Core, Stopping};
+pub use doctor::{Doctor, Finding};
+pub use progress::Progress;
+
+use crate::{
+    api,
+    config::{Config, LoadError, LogFormat},
+    dock::IndexBroken,
+    journal::JournalError,
+    spool::SpoolError,
+};
+use open::Opened;
+use std::{
+    io::{self, IsTerminal as _},
+    path::PathBuf,
+    sync::atomic::Ordering,
+    time::Duration,
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::oneshot,
+};
+
+/// Why the daemon does not start, or stops.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    #[error("the custody log failed")]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Index(#[from] IndexBroken),
+    #[error("the spool failed")]
+    Spool(#[from] SpoolError),
+    #[error("a file of the configuration cannot be used")]
+    Load(#[from] LoadError),
+    #[error("{what}")]
+    Settings { what: String, next: &'static str },
+    #[error("cannot {doing} {}", path.display())]
+    Io {
+        doing: &'static str,
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the core thread ended by a panic")]
+    Panicked,
+}
+
+impl DaemonError {
+    /// What to do about it.
+    pub fn next_step(&self) -> &'static str {
+        match self {
+            Self::Journal(JournalError::InUse(_)) => {
+                "another bwvdock runs with this state_dir: stop it, or name another folder"
+            }
+            Self::Journal(_) => {
+                "look at the disk (space, errors in `dmesg`); cameras keep everything meanwhile"
+            }
+            Self::Index(_) => "start it again: the index is made anew from the custody log",
+            Self::Spool(_) => "look at the disk and the rights of state_dir",
+            Self::Load(_) => "mend the file, then `bwvdock config check`",
+            Self::Settings { next, .. } => next,
+            Self::Io { .. } => "check the path and its rights",
+            Self::Panicked => "report this with the log; it is safe to start again",
+        }
+    }
+}
+
+/// Runs the service until SIGTERM or SIGINT, or until the journal fails.
+///
+/// # Errors
+/// [`DaemonError`].
+pub fn run(config: Config) -> Result<(), DaemonError> {
+    log_to_stderr(&config);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(8)
+        .thread_stack_size(512 * 1024)
+        .enable_all()
+        .build()
+        .map_err(|source| DaemonError::Io {
+            doing: "start the network threads for",
+            path: config.dock.state_dir.clone(),
+            source,
+        })?;
+    let result = runtime.block_on(serve(config));
+    // A blocking thread may sit in a hung disk; the evidence is safe without it.
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    result
+}
+
+fn log_to_stderr(config: &Config) {
+    use tracing_subscriber::EnvFilter;
+    let level = config.log.level.as_str();
+    let filter = EnvFilter::try_from_env("BWVDOCK_LOG")
+        .unwrap_or_else(|_| EnvFilter::new(format!("bwvdock={level},warn")));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
+    // A second daemon in one process (a test) keeps the first one's log.
+    let _ = match config.log.format {
+        LogFormat::Text => builder.with_target(false).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+}
+
+async fn serve(config: Config) -> Result<(), DaemonError> {
+    let socket = config.api.socket.clone();
+    let bays = config.bays.clone();
+    let Opened { core, engine, api, world, camera_bays, first, progress } = open::open(config)?;
+    let (ended, core_end) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("core".into()).spawn(move || {
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| engine.run()));
+        // Nobody waits for it any more when the daemon itself is gone.
+        let _ = ended.send(result.unwrap_or(Err(DaemonError::Panicked)));
+    });
+    let thread = thread.map_err(|source| DaemonError::Io {
+        doing: "start the core thread for",
+        path: socket.clone(),
+        source,
+    })?;
+    for event in first {
+        if core.send(event).await.is_err() {
+            break;
+        }
+    }
+    let watcher = {
+        let world = world.clone();
+        std::thread::spawn(move || camera_bays.watch(&world, &bays))
+    };
+    let socket_for_errors = socket.clone();
+    let listener = tokio::spawn(async move { api::serve(&socket, api).await });
+    let ticker = tokio::spawn(tick(core.clone(), progress));
+    let result = wait_for_end(&core, core_end, listener, socket_for_errors).await;
+    world.stop.store(true, Ordering::Relaxed);
+    ticker.abort();
+    drop(core);
+    let _ = tokio::task::spawn_blocking(move || {
+        // Threads that panicked were reported when they did.
+        let _ = watcher.join();
+        let _ = thread.join();
+    })
+    .await;
+    result
+}
+
+async fn tick(core: Core, progress: std::sync::Arc<Progress>) {
+    const EVERY: Duration = Duration::from_secs(1);
+    let mut interval = tokio::time::interval(EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut last = std::time::Instant::now();
+    let watchdog = sd_notify::watchdog_enabled().is_some();
+    loop {
+        interval.tick().await;
+        let now = std::time::Instant::now();
+        progress.sample(now - last);
+        last = now;
+        core.tick();
+        // The watchdog is fed only while the core really answers.
+        if watchdog && core.look(|_, _| ()).await.is_ok() {
+            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+        }
+    }
+}
+
+async fn wait_for_end(
+    core: &Core,
+    mut core_end: oneshot::Receiver<Result<(), DaemonError>>,
+    mut listener: tokio::task::JoinHandle<io::Result<()>>,
+    socket: PathBuf,
+) -> Result<(), DaemonError> {
+    let signals = |kind| {
+        signal(kind).map_err(|source| DaemonError::Io {
+            doing: "listen for signals for",
+            path: socket.clone(),
+            source,
+        })
+    };
+    let (mut term, mut int) =
+        (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+    // Not under systemd is fine too.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    tracing::info!("ready");
+    let why = tokio::select! {
+        end = &mut core_end => return end.unwrap_or(Err(DaemonError::Panicked)),
+        end = &mut listener => {
+            let source = match end {
+                Ok(Err(error)) => error,
+                Ok(Ok(())) | Err(_) => io::ErrorKind::Other.into(),
+            };
+            let error = DaemonError::Io { doing: "serve the local API at", path: socket, source };
+            let _ = core.stop("the local API failed".into()).await;
+            let _ = core_end.await;
+            return Err(error);
+        }
+        _ = term.recv() => "SIGTERM",
+        _ = int.recv() => "SIGINT",
+    };
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    tracing::info!("stopping on {why}");
+    let _ = core.stop(format!("{why} received")).await;
+    listener.abort();
+    core_end.await.unwrap_or(Err(DaemonError::Panicked))
+}

@@ -1,8 +1,26 @@
 //! The dock's rules: facts folded into state, events turned into facts and actions.
 //!
 //! Pure: no clock, file, socket, thread or log. `fold` is the only writer of the folded state and
-//! runs after a fact is durable, so whatever a rule reads here is on disk.
+//! runs after a fact is durable, so whatever a rule reads here is on disk. See
+//! [`machine`] for the order that the caller keeps.
 
+mod copying;
+mod elapsed;
+pub mod event;
+mod fold;
+mod ingest;
+pub mod machine;
+mod people;
+mod recording;
+mod releasing;
+pub mod report;
+pub mod state;
 mod table;
+mod uploading;
 
-pub use table::{IndexBroken, MemoryTable, Table, View};
+pub use event::{Action, Command, Event, Step};
+pub use fold::fold;
+pub use machine::{Dock, IdSource, Settings};
+pub use people::describe;
+pub use state::{Records, Stage};
+pub use table::{IndexBroken, MemoryTable, Table, View, Visit};

@@ -7,6 +7,9 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 #[error("the index cannot be used: {0}")]
 pub struct IndexBroken(pub String);
 
+/// Called with each key and value of a scan; says whether to go on.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
 /// Reading the folded state.
 pub trait View {
     /// # Errors
@@ -17,12 +20,7 @@ pub trait View {
     ///
     /// # Errors
     /// [`IndexBroken`] when the index below fails.
-    fn scan(
-        &self,
-        prefix: &[u8],
-        from: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), IndexBroken>;
+    fn scan(&self, prefix: &[u8], from: &[u8], visit: &mut Visit<'_>) -> Result<(), IndexBroken>;
 }
 
 /// Writing it; only the fold does. Writes of one batch become visible to its own later reads at
@@ -41,12 +39,7 @@ impl View for MemoryTable {
         Ok(self.0.get(key).cloned())
     }
 
-    fn scan(
-        &self,
-        prefix: &[u8],
-        from: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), IndexBroken> {
+    fn scan(&self, prefix: &[u8], from: &[u8], visit: &mut Visit<'_>) -> Result<(), IndexBroken> {
         let start = from.max(prefix).to_vec();
         for (key, value) in self.0.range(start..).take_while(|(key, _)| key.starts_with(prefix)) {
             if visit(key, value).is_break() {

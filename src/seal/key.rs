@@ -15,7 +15,8 @@ use zeroize::Zeroizing;
 /// Bytes of the nonce between header and payload.
 const SALT: usize = 16;
 
-/// The payload key. Boxed, so that moving it leaves no copy behind; wiped when dropped.
+/// The payload key. Boxed, so that moving it leaves no copy behind; wiped when dropped. What passed
+/// through registers and the stack while it was derived is overwritten by ordinary use only.
 pub(super) struct PayloadKey(Box<LessSafeKey>);
 
 impl PayloadKey {

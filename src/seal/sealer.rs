@@ -2,7 +2,7 @@
 
 use super::{
     CHUNK, Opener, Recipients, SealError, TAG,
-    digests::{Hashing, PartHashing},
+    digests::Digests,
     key::{self, ChunkSeat, Counter, PayloadKey},
 };
 use crate::types::fact::{Hashed, PartTable};
@@ -16,8 +16,7 @@ pub struct Sealer {
     key: PayloadKey,
     counter: Counter,
     held: Zeroizing<Vec<u8>>,
-    plain: Hashing,
-    sealed: PartHashing,
+    digests: Digests,
     sealed_max: u64,
     part_size: u64,
 }
@@ -58,8 +57,7 @@ impl Sealer {
             key,
             counter: Counter::new(),
             held: Zeroizing::new(Vec::with_capacity(CHUNK)),
-            plain: Hashing::new(),
-            sealed: PartHashing::new(part_size),
+            digests: Digests::new(part_size),
             sealed_max,
             part_size,
         })
@@ -67,7 +65,7 @@ impl Sealer {
 
     /// Plaintext bytes taken so far.
     pub fn plain_size(&self) -> u64 {
-        self.plain.size()
+        self.digests.plain_size()
     }
 
     /// Takes plaintext, appends what is sealed to `out`: at most the length of `plaintext`, one
@@ -78,8 +76,10 @@ impl Sealer {
     pub fn push(&mut self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), SealError> {
         self.check_room(plaintext.len())?;
         let from = out.len();
+        // Once and exactly: growing by doubling would cost the bound of a running copy.
+        let chunks = plaintext.len() / CHUNK + 1;
+        out.reserve(self.header.len() + plaintext.len() + CHUNK + chunks * TAG);
         self.give_header(out);
-        self.plain.update(plaintext);
         let mut rest = plaintext;
         if !self.held.is_empty() {
             let (now, later) = rest.split_at(rest.len().min(CHUNK - self.held.len()));
@@ -96,7 +96,7 @@ impl Sealer {
             rest = later;
         }
         self.held.extend_from_slice(rest);
-        self.sealed.update(&out[from..]);
+        self.digests.update(plaintext, &out[from..]);
         Ok(())
     }
 
@@ -105,9 +105,8 @@ impl Sealer {
         let from = out.len();
         self.give_header(out);
         seal_chunk(&self.key, self.counter.last(), &self.held, out);
-        self.sealed.update(&out[from..]);
-        let plain = self.plain.finish();
-        let (sealed, table) = self.sealed.finish();
+        self.digests.update(&[], &out[from..]);
+        let (plain, sealed, table) = self.digests.finish();
         let opener = Opener::new(self.key, self.header, plain);
         Finished { plain, sealed, table, opener }
     }
@@ -120,7 +119,7 @@ impl Sealer {
     }
 
     fn check_room(&self, more: usize) -> Result<(), SealError> {
-        let plain = self.plain.size().saturating_add(more as u64);
+        let plain = self.digests.plain_size().saturating_add(more as u64);
         let tags = plain.div_ceil(CHUNK as u64).max(1).saturating_mul(TAG as u64);
         let sealed = plain.saturating_add(tags).saturating_add(self.header.len() as u64);
         if sealed > self.sealed_max {

@@ -1,14 +1,15 @@
 //! The real spool: a folder of its own on the dock's disk.
 
 use super::{
-    Admission, Entry, Found, Limits, Spool, SpoolError, SpoolFile, Usage, Writer, Written,
+    Admission, Entry, Found, Limits, Spool, SpoolError, SpoolFile, Usage, Wait, Writer, Written,
     budget::{Answer, Budget, Reservation},
+    direct::DirectReader,
 };
 use crate::{seal::Proven, types::ObjectId};
 use rustix::fs::{Advice, fadvise, statvfs};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io,
+    io::{self, Read},
     os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
@@ -162,6 +163,10 @@ impl Spool for FolderSpool {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(SpoolError::Exists(object));
             }
+            // No inode or no block for the name.
+            Err(error) if is_full(&error) => {
+                return Ok(Admission::Wait(Wait::FreeSpace { missing: bytes }));
+            }
             Err(error) => return Err(io_error(format!("create {}", tmp.display()))(error)),
         };
         let folder = Arc::clone(&self.folder);
@@ -225,7 +230,7 @@ impl Drop for Tmp {
     }
 }
 
-/// The disk, a quota or the file system's largest file: waiting may help, nothing is broken.
+/// The disk or a quota is full: waiting may help, nothing is broken.
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
@@ -261,7 +266,8 @@ impl Writer for FolderWriter {
     fn sync(&mut self) -> Result<(), SpoolError> {
         let doing = || io_error(format!("fsync object {}", self.object));
         self.file.sync_all().map_err(doing())?;
-        // Only clean pages are dropped, hence after the fsync. Not every file system can.
+        // The sealed bytes are wanted again only by the upload: their pages are better used by
+        // others. Only clean pages are dropped, hence after the fsync. Not every file system can.
         let _ = fadvise(&self.file, 0, None, Advice::DontNeed);
         self.synced = true;
         Ok(())
@@ -271,8 +277,9 @@ impl Writer for FolderWriter {
         self.size
     }
 
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.file.read_at(buffer, offset)
+    fn read_back(&self) -> Box<dyn Read + '_> {
+        let path = self.tmp.0.as_ref().expect("taken only by commit, which consumes");
+        Box::new(DirectReader::new(path, &self.file))
     }
 
     fn commit(mut self: Box<Self>, proof: &Proven) -> Result<SpoolFile, SpoolError> {

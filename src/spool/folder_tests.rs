@@ -1,8 +1,5 @@
 use super::*;
-use crate::{
-    seal::{Finished, Identity, Recipients, seal_small},
-    spool::Wait,
-};
+use crate::seal::{Finished, Identity, Recipients, seal_small};
 use std::os::unix::fs::PermissionsExt as _;
 use uuid::Uuid;
 
@@ -39,7 +36,7 @@ fn put(spool: &FolderSpool, n: u128) -> (SpoolFile, Vec<u8>) {
     let mut writer = writer(spool, n, bytes.len() as u64);
     assert_eq!(writer.write(&bytes).unwrap(), Written::All);
     writer.sync().unwrap();
-    let proof = finished.opener.verify(&mut writer.reader()).unwrap();
+    let proof = finished.opener.verify(&mut writer.read_back()).unwrap();
     (writer.commit(&proof).unwrap(), bytes)
 }
 
@@ -158,7 +155,7 @@ fn a_source_that_outgrows_the_budget_waits_and_can_go_on() {
     assert_eq!(growing.write(&[3; 200]).unwrap(), Written::All);
     assert_eq!(growing.size(), 600);
     let mut back = Vec::new();
-    io::Read::read_to_end(&mut growing.reader(), &mut back).unwrap();
+    io::Read::read_to_end(&mut growing.read_back(), &mut back).unwrap();
     assert_eq!(back, [&[1; 100][..], &[2; 300], &[3; 200]].concat());
 }
 

@@ -13,6 +13,7 @@
 //! See [`budget`].
 
 pub mod budget;
+mod direct;
 mod folder;
 pub mod sim;
 
@@ -181,9 +182,7 @@ pub trait Writer: Send {
     /// [`SpoolError::Io`]: drop this writer, what it holds cannot be trusted.
     fn write(&mut self, bytes: &[u8]) -> Result<Written, SpoolError>;
 
-    /// Makes what was written durable, and asks the kernel to forget its copy in memory, so that
-    /// reading back meets the disk. That is a request: what the drive itself caches stays out of
-    /// reach, and a kernel short of nothing may keep a page.
+    /// Makes what was written durable.
     ///
     /// # Errors
     /// [`SpoolError::Io`]: never call again after a failed fsync; drop this writer.
@@ -192,11 +191,10 @@ pub trait Writer: Send {
     /// Bytes written.
     fn size(&self) -> u64;
 
-    /// Reads back what was written.
-    ///
-    /// # Errors
-    /// Plain I/O errors.
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// What was written, from its start, as the disk has it: past the kernel's cache where the
+    /// file system allows that, else after asking the kernel to drop its copy, which it may not.
+    /// What the drive itself caches stays out of reach. To be called after [`Writer::sync`].
+    fn read_back(&self) -> Box<dyn Read + '_>;
 
     /// Gives the object its final name, durably.
     ///
@@ -204,24 +202,4 @@ pub trait Writer: Send {
     /// [`SpoolError::Unproved`], [`SpoolError::Io`]; the object is then not in the spool, or (if
     /// only the folder's fsync failed) may be after a power cut.
     fn commit(self: Box<Self>, proof: &Proven) -> Result<SpoolFile, SpoolError>;
-}
-
-impl dyn Writer {
-    /// What was written, from the start.
-    pub fn reader(&self) -> impl Read + '_ {
-        Reader { writer: self, at: 0 }
-    }
-}
-
-struct Reader<'a> {
-    writer: &'a dyn Writer,
-    at: u64,
-}
-
-impl Read for Reader<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.writer.read_at(buffer, self.at)?;
-        self.at += n as u64;
-        Ok(n)
-    }
 }

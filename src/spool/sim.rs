@@ -7,7 +7,7 @@ use super::{
 use crate::{seal::Proven, types::ObjectId};
 use std::{
     collections::{BTreeMap, VecDeque},
-    io,
+    io::{self, Read},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -20,7 +20,7 @@ pub enum Fault {
     WriteEio,
     /// EIO from an fsync: what was written since the last one may be lost.
     SyncEio,
-    /// EIO when reading back at or after this byte.
+    /// EIO when reading back reaches this byte.
     ReadEio { at: u64 },
     /// One bit of the file turns over between the write and the disk.
     FlipBit { at: u64 },
@@ -237,19 +237,8 @@ impl Writer for SimWriter {
         self.bytes.len() as u64
     }
 
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let end = offset + buffer.len() as u64;
-        let mut disk = self.spool.disk();
-        if let Some(Fault::ReadEio { at }) = disk.faults.front()
-            && *at < end
-        {
-            disk.faults.pop_front();
-            return Err(io::Error::from_raw_os_error(5));
-        }
-        let from = usize::try_from(offset).map_or(self.bytes.len(), |at| at.min(self.bytes.len()));
-        let n = buffer.len().min(self.bytes.len() - from);
-        buffer[..n].copy_from_slice(&self.bytes[from..from + n]);
-        Ok(n)
+    fn read_back(&self) -> Box<dyn Read + '_> {
+        Box::new(SimReader { writer: self, at: 0 })
     }
 
     fn commit(mut self: Box<Self>, proof: &Proven) -> Result<SpoolFile, SpoolError> {
@@ -265,6 +254,28 @@ impl Writer for SimWriter {
         }
         self.spool.disk().objects.insert(self.object, Arc::clone(&bytes));
         Ok(SpoolFile::from_bytes(bytes))
+    }
+}
+
+struct SimReader<'a> {
+    writer: &'a SimWriter,
+    at: usize,
+}
+
+impl Read for SimReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = &self.writer.bytes[self.at..];
+        let n = buffer.len().min(left.len());
+        let mut disk = self.writer.spool.disk();
+        if let Some(Fault::ReadEio { at }) = disk.faults.front()
+            && *at < (self.at + n) as u64
+        {
+            disk.faults.pop_front();
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        buffer[..n].copy_from_slice(&left[..n]);
+        self.at += n;
+        Ok(n)
     }
 }
 

@@ -78,6 +78,15 @@ impl StoredProof {
         Self { head, level }
     }
 
+    /// The proof of an object already called stored, from a look just taken: nothing when the
+    /// store now has something else. `level` is what was established when it was stored.
+    pub fn again(object: &SealedObject, head: ObjectHead, level: ReceiptLevel) -> Option<Self> {
+        match likeness(object, &head) {
+            Likeness::Equal | Likeness::Doubtful => Some(Self { head, level }),
+            Likeness::Unequal => None,
+        }
+    }
+
     /// What the store said when it was asked last.
     pub fn head(&self) -> &ObjectHead {
         &self.head

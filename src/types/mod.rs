@@ -6,10 +6,12 @@
 mod digest;
 pub mod fact;
 mod id;
+mod listing;
 mod path;
 mod verdict;
 
 pub use digest::{DigestError, Md5Digest, Sha256Digest};
 pub use id::{Actor, BayName, CameraId, DockId, IdError, ObjectId, RecordingId, SegmentId};
+pub use listing::{FileEntry, Listing};
 pub use path::{PathError, SourcePath};
 pub use verdict::{Class, FileKind, ReceiptLevel, Trust, Verdict};

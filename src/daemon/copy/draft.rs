@@ -67,8 +67,10 @@ impl Draft {
 
     /// Makes the file durable, reads it back from the disk and opens it.
     pub fn prove(&mut self, opener: &Opener, cancel: &AtomicBool) -> Result<Proven, Stop> {
+        debug_assert!(self.pending.is_empty(), "only what is written can be proved");
+        self.pending = Vec::new();
         self.writer.sync().map_err(Stop::SpoolBroken)?;
-        let mut reader = Cancellable { inner: self.writer.reader(), cancel, cancelled: false };
+        let mut reader = Cancellable { inner: self.writer.read_back(), cancel, cancelled: false };
         match opener.verify(&mut reader) {
             Ok(proof) => Ok(proof),
             Err(_) if reader.cancelled => Err(Stop::Pause(Pause::Cancelled)),

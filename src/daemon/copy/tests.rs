@@ -10,6 +10,7 @@ use crate::{
     types::{Sha256Digest, fact::ClockOffset},
 };
 use jiff::Timestamp;
+use proptest::prelude::*;
 use std::{
     collections::VecDeque,
     io::{self, Read},
@@ -499,8 +500,11 @@ fn small_records_go_by_the_same_rules() {
     let bench = Bench::new(0, &[]);
     let spool = spool();
     let record = br#"{"officer":"4711"}"#;
-    let put = || spool_small(object(7), record, PART, &bench.recipients, &spool).unwrap();
-    spool.inject(Fault::FlipBit { at: 300 });
+    let put = || {
+        let source = &mut &record[..];
+        spool_stream(object(7), source, 4096, PART, &bench.recipients, &spool).unwrap()
+    };
+    spool.inject(Fault::FlipBit { at: 150 });
     assert!(matches!(put(), SmallOutcome::SealBroken(_)));
     spool.inject(Fault::SyncEio);
     assert!(matches!(put(), SmallOutcome::SpoolBroken(_)));
@@ -512,4 +516,47 @@ fn small_records_go_by_the_same_rules() {
     assert_eq!((spool.list().unwrap(), spool.unfinished()), (vec![], 0));
     let SmallOutcome::Sealed(copy) = put() else { panic!("nothing is in the way") };
     bench.check(&copy, record, &spool);
+}
+
+/// A fault of the camera at a place, or of the spool.
+fn faults() -> impl Strategy<Value = (Vec<Trouble>, Vec<usize>)> {
+    let at = 0usize..900_000;
+    let trouble = prop_oneof![
+        at.clone().prop_map(Trouble::Glitch),
+        at.clone().prop_map(Trouble::Pull),
+        at.clone().prop_map(Trouble::PullAsEnd),
+        at.prop_map(Trouble::Cancel),
+    ];
+    let troubles = prop::collection::vec(trouble, 0..8).prop_map(|mut troubles| {
+        troubles.sort_by_key(|trouble| trouble.at());
+        troubles
+    });
+    (troubles, prop::collection::vec(0usize..300_000, 0..4))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Pulled, full, cancelled, glitching, in any order and anywhere: in the end one whole object.
+    #[test]
+    fn whatever_interrupts_it_the_object_is_whole_and_nothing_is_read_twice(
+        (troubles, no_space) in faults(),
+        size in 0usize..900_000,
+    ) {
+        let spool = spool();
+        let mut bench = Bench::new(size, &troubles);
+        no_space.iter().for_each(|taken| spool.inject(Fault::NoSpace { taken: *taken }));
+        let patience = Patience { attempts: 50, pause: Duration::ZERO };
+        let begun = Copy::begin(bench.job(), &bench.recipients, &spool, patience).unwrap();
+        let Begun::Started(copy) = begun else { panic!("the spool has room") };
+        let mut outcome = bench.run(copy);
+        for _ in 0..troubles.len() + no_space.len() {
+            let CopyOutcome::Paused(copy, _) = outcome else { break };
+            bench.state().present = true;
+            bench.watch.cancel.store(false, Ordering::Relaxed);
+            outcome = bench.run(copy);
+        }
+        bench.check(&sealed(outcome), &bench.plain, &spool);
+        prop_assert_eq!(bench.state().bytes_read, size);
+    }
 }

@@ -191,6 +191,34 @@ fn a_spool_file_that_changed_is_found_out_and_not_sent_for_ever() {
 }
 
 #[test]
+fn a_damaged_spool_file_is_found_out_before_anybody_waits() {
+    let mut world = World::new(25, ALL, vec![], 1);
+    world.file = SpoolFile::from_bytes(vec![0; 25]);
+    assert!(matches!(world.run(), End::GaveUp(_)));
+    assert!(world.waited.is_empty());
+}
+
+#[test]
+fn an_upload_whose_complete_is_refused_is_begun_anew_even_over_restarts() {
+    let refused = |nth| rule(Kind::Complete, nth, Trouble::Say(Fault::Refused));
+    let mut world = World::new(25, ALL, (1..=4).map(refused).collect(), 1);
+    let mut upload = world.upload(Resume::default());
+    let end = loop {
+        let waits = world.waited.len();
+        if let Some(end) = world.step(&mut upload) {
+            break end;
+        }
+        if world.waited.len() > waits {
+            world.durable.append(&mut world.lagging);
+            let resume = world.remembered();
+            upload = world.upload(resume);
+        }
+    };
+    world.assert_stored(&end);
+    assert_eq!((world.store.calls(Kind::Create), world.store.calls(Kind::PutPart)), (2, 6));
+}
+
+#[test]
 fn a_network_that_changes_data_every_time_ends_in_words() {
     let script = (1..=60).map(|nth| rule(Kind::PutPart, nth, Trouble::FlipBit)).collect();
     let mut world = World::new(5, ALL, script, 1);

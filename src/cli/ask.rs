@@ -1,0 +1,200 @@
+//! Commands that ask the running daemon.
+
+use super::{Complaint, Exit, Outcome, Selection, render, screens};
+use crate::{
+    api::{Client, Request},
+    daemon::Finding,
+    dock::report::{
+        BayReport, CameraBalance, DryRun, Explanation, Filter, ObjectRow, RecordingRow, SegmentRow,
+        StatusReport,
+    },
+    types::{CameraId, Class, ObjectId, RecordingId, fact::Target},
+};
+use serde_json::Value;
+use std::{
+    io::{IsTerminal as _, Write as _},
+    path::PathBuf,
+};
+use uuid::Uuid;
+
+const SOCKET: &str = "/run/bwvdock/api.sock";
+const CONFIG: &str = "/etc/bwvdock/bwvdock.toml";
+
+/// Asks, and prints the answer as words or as JSON.
+pub struct Asker {
+    socket: PathBuf,
+    json: bool,
+}
+
+impl Asker {
+    pub fn new(socket: Option<PathBuf>, json: bool) -> Self {
+        // The configuration is only read when it is needed, and need not be readable by everybody.
+        let configured = || {
+            let config = crate::config::load(CONFIG.as_ref()).ok()?;
+            Some(config.api.socket)
+        };
+        let socket = socket.or_else(configured).unwrap_or_else(|| SOCKET.into());
+        Self { socket, json }
+    }
+
+    fn value(&self, request: &Request) -> Result<Value, Complaint> {
+        Ok(Client::connect(&self.socket)?.ask(request)?)
+    }
+
+    /// Asks, prints JSON if that is wanted, or else what `words` makes of the answer.
+    fn show<T: serde::de::DeserializeOwned>(
+        &self,
+        request: &Request,
+        words: impl FnOnce(&T) -> String,
+    ) -> Result<T, Complaint> {
+        let value = self.value(request)?;
+        let typed: T = serde_json::from_value(value.clone())
+            .map_err(|error| Complaint::from(crate::api::ClientError::Garbled(error)))?;
+        let text = if self.json { render::json(&value) } else { words(&typed) };
+        render::print(&text);
+        Ok(typed)
+    }
+
+    pub fn status(&self) -> Outcome {
+        self.show(&Request::Status, |status: &StatusReport| screens::status(status))?;
+        Ok(Exit::Fine)
+    }
+
+    pub fn bays(&self) -> Outcome {
+        self.show(&Request::Bays, |bays: &Vec<BayReport>| screens::bays(bays))?;
+        Ok(Exit::Fine)
+    }
+
+    pub fn watch(&self, every: f64) -> Outcome {
+        if !(0.05..=60.0).contains(&every) {
+            let what = format!("--every {every} is not possible");
+            return Err(Complaint::new(Exit::Usage, what, "give 0.05 to 60 seconds"));
+        }
+        let mut client = Client::connect(&self.socket)?;
+        let every_ms = (every * 1000.0) as u64;
+        let mut value: Value = client.ask(&Request::Watch { every_ms })?;
+        let clear = std::io::stdout().is_terminal() && !self.json;
+        loop {
+            let text = if self.json {
+                value.to_string() + "\n"
+            } else {
+                match serde_json::from_value::<StatusReport>(value) {
+                    Ok(status) => screens::status(&status),
+                    Err(error) => return Err(crate::api::ClientError::Garbled(error).into()),
+                }
+            };
+            let mut out = std::io::stdout().lock();
+            let start = if clear { "\x1b[H\x1b[J" } else { "" };
+            // A closed pipe is how a watch in a script ends.
+            if write!(out, "{start}{text}").and_then(|()| out.flush()).is_err() {
+                return Ok(Exit::Fine);
+            }
+            value = client.next()?;
+        }
+    }
+
+    pub fn recordings(&self, selection: Selection) -> Outcome {
+        let request = Request::Recordings { filter: filter(selection) };
+        self.show(&request, |rows: &Vec<RecordingRow>| screens::recordings(rows))?;
+        Ok(Exit::Fine)
+    }
+
+    pub fn segments(&self, selection: Selection) -> Outcome {
+        let request = Request::Segments { filter: filter(selection) };
+        self.show(&request, |rows: &Vec<SegmentRow>| screens::segments(rows))?;
+        Ok(Exit::Fine)
+    }
+
+    pub fn queue(&self, limit: usize) -> Outcome {
+        self.show(&Request::Queue { limit }, |rows: &Vec<ObjectRow>| screens::queue(rows))?;
+        Ok(Exit::Fine)
+    }
+
+    pub fn why(&self, id: Uuid) -> Outcome {
+        self.show(&Request::Why { id }, |answer: &Explanation| screens::why(answer))?;
+        Ok(Exit::Fine)
+    }
+
+    pub fn reconcile(&self, camera: Option<CameraId>) -> Outcome {
+        let balances = self.show(&Request::Reconcile { camera }, |rows: &Vec<CameraBalance>| {
+            screens::reconcile(rows)
+        })?;
+        let clean = balances.iter().all(|balance| balance.clean);
+        Ok(if clean { Exit::Fine } else { Exit::Differs })
+    }
+
+    pub fn dry_run(&self, limit: usize) -> Outcome {
+        self.show(&Request::DryRun { limit }, |run: &DryRun| screens::dry_run(run))?;
+        Ok(Exit::Fine)
+    }
+
+    pub fn doctor(&self) -> Outcome {
+        let findings =
+            self.show(&Request::Doctor, |found: &Vec<Finding>| screens::doctor(found))?;
+        let well = findings.iter().all(|finding| finding.fine);
+        Ok(if well { Exit::Fine } else { Exit::Differs })
+    }
+
+    pub fn receipt(&self, object: ObjectId) -> Outcome {
+        let text: String = Client::connect(&self.socket)?.ask(&Request::Receipt { object })?;
+        // The receipt is JSON already, and its exact bytes are what is signed.
+        render::print(&text);
+        Ok(Exit::Fine)
+    }
+
+    pub fn custody_show(&self, from: Option<u64>, limit: u64) -> Outcome {
+        let from = match from {
+            Some(from) => from,
+            None => {
+                let status: StatusReport = Client::connect(&self.socket)?.ask(&Request::Status)?;
+                (status.custody_seq + 1).saturating_sub(limit).max(1)
+            }
+        };
+        let request = Request::Custody { from, limit };
+        self.show(&request, |lines: &Vec<crate::types::fact::Entry>| screens::custody(lines))?;
+        Ok(Exit::Fine)
+    }
+
+    fn command(&self, request: &Request) -> Outcome {
+        let words = self.value(request)?;
+        let text = match (&words, self.json) {
+            (Value::String(words), false) => format!("{words}\n"),
+            (words, _) => render::json(words),
+        };
+        render::print(&text);
+        Ok(Exit::Fine)
+    }
+
+    pub fn pause(&self, target: Target, reason: String) -> Outcome {
+        self.command(&Request::Pause { target, reason })
+    }
+    pub fn resume(&self, target: Target) -> Outcome {
+        self.command(&Request::Resume { target })
+    }
+    pub fn retry(&self, target: Target) -> Outcome {
+        self.command(&Request::Retry { target })
+    }
+    pub fn hold(&self, target: Target, reason: String) -> Outcome {
+        self.command(&Request::Hold { target, reason })
+    }
+    pub fn unhold(&self, target: Target, reason: String) -> Outcome {
+        self.command(&Request::Unhold { target, reason })
+    }
+    pub fn flag(&self, recording: RecordingId, class: Class, reason: String) -> Outcome {
+        self.command(&Request::Reclass { recording, class, reason })
+    }
+    pub fn release(&self) -> Outcome {
+        self.command(&Request::Release)
+    }
+}
+
+fn filter(selection: Selection) -> Filter {
+    let vanished = selection.vanished.then_some(crate::dock::Stage::Vanished);
+    Filter {
+        camera: selection.camera,
+        recording: selection.recording,
+        stage: selection.stage.or(vanished),
+        unsound: selection.unsound,
+        limit: selection.limit,
+    }
+}

@@ -1,0 +1,114 @@
+//! The custody log, read and verified from a folder: no daemon, no network.
+
+use super::{Complaint, Exit, Outcome, render, screens};
+use crate::{
+    custody::receipt::Receipt,
+    journal::offline::{self, Anchored},
+    types::fact::Entry,
+};
+use serde_json::json;
+use std::{
+    fs,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+fn no_log(dir: &Path, error: &crate::journal::JournalError) -> Complaint {
+    Complaint::new(
+        Exit::Usage,
+        format!("the log in {} cannot be read: {}", dir.display(), crate::daemon::chain(error)),
+        "name the folder that holds the custody-*.jsonl files",
+    )
+}
+
+pub fn show(dir: &Path, from: Option<u64>, limit: u64, as_json: bool) -> Outcome {
+    let mut lines: Vec<Entry> = Vec::new();
+    let mut bad = None;
+    let from = from.unwrap_or(1);
+    offline::read(dir, from, limit, &mut |line| match line.entry {
+        Ok(entry) => {
+            lines.push(entry);
+            ControlFlow::Continue(())
+        }
+        Err(error) => {
+            bad = Some(format!("{}:{}: {}", line.file, line.number, error.fault));
+            ControlFlow::Break(())
+        }
+    })
+    .map_err(|error| no_log(dir, &error))?;
+    if as_json {
+        let rows: Result<Vec<_>, _> = lines.iter().map(serde_json::to_value).collect();
+        render::print(&render::json(&serde_json::Value::Array(rows.unwrap_or_default())));
+    } else {
+        render::print(&screens::custody(&lines));
+    }
+    match bad {
+        None => Ok(Exit::Fine),
+        Some(what) => Err(Complaint::new(
+            Exit::Differs,
+            what,
+            "everything from this line on is not proved; `bwvdock custody verify` tells more",
+        )),
+    }
+}
+
+pub fn verify(dir: &Path, receipts: &[PathBuf], as_json: bool) -> Outcome {
+    let mut anchors = Vec::new();
+    for file in receipts {
+        let receipt = fs::read(file)
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| Receipt::verify(&bytes, None).map_err(|e| crate::daemon::chain(&e)))
+            .map_err(|words| {
+                Complaint::new(
+                    Exit::Usage,
+                    format!("{} is no receipt to check against: {words}", file.display()),
+                    "give receipts as this dock wrote them (`bwvdock receipt show ID`)",
+                )
+            })?;
+        anchors.push(receipt.custody);
+    }
+    let report = offline::verify(dir, &anchors).map_err(|error| no_log(dir, &error))?;
+    let mut problems = Vec::new();
+    if let Some(damage) = &report.damage {
+        problems.push(damage.to_string());
+        if report.bad_lines > 1 {
+            problems.push(format!("{} lines do not continue the chain", report.bad_lines));
+        }
+    }
+    for (file, (anchor, found)) in receipts.iter().zip(&report.anchors) {
+        let (file, seq) = (file.display(), anchor.seq);
+        match found {
+            Anchored::Agrees | Anchored::Pruned => {}
+            Anchored::Differs => problems.push(format!(
+                "{file}: line {seq} of this log is not the one the receipt names: the log was \
+                 written anew"
+            )),
+            Anchored::BeyondEnd => problems.push(format!(
+                "{file}: the receipt names line {seq}, this log ends at {}: its end was cut off",
+                report.head.seq
+            )),
+        }
+    }
+    let whole = problems.is_empty();
+    if as_json {
+        render::print(&render::json(&json!({
+            "whole": whole,
+            "lines": report.lines,
+            "head": { "seq": report.head.seq, "hash": report.head.hash },
+            "anchors": anchors.len(),
+            "problems": problems,
+        })));
+    } else if whole {
+        render::print(&format!(
+            "whole: {} lines, head {} at line {}; {} of {} receipts lie on the chain",
+            report.lines,
+            report.head.hash,
+            report.head.seq,
+            anchors.len(),
+            anchors.len()
+        ));
+    } else {
+        render::print(&problems.join("\n"));
+    }
+    Ok(if whole { Exit::Fine } else { Exit::Differs })
+}

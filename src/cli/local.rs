@@ -1,0 +1,230 @@
+//! Commands that need no running daemon: configuration, keys, receipts, and the daemon itself.
+
+use super::{Complaint, Exit, Outcome, render};
+use crate::{
+    config::{self, Config, LoadError},
+    custody::receipt::{DockKey, Receipt, ReceiptError},
+    daemon::{self, chain},
+    seal::Identity,
+    types::{Sha256Digest, fact::Hashed},
+};
+use serde_json::json;
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+fn load(file: &Path) -> Result<Config, Complaint> {
+    config::load(file).map_err(|error| {
+        let next = match &error {
+            LoadError::Read { .. } => {
+                "`bwvdock config show --default` prints a configuration to start from".to_owned()
+            }
+            _ => format!("mend it, then `bwvdock config check {}`", file.display()),
+        };
+        Complaint::new(Exit::Usage, chain(&error), next)
+    })
+}
+
+pub fn daemon(file: &Path) -> Outcome {
+    let config = load(file)?;
+    daemon::run(config).map(|()| Exit::Fine).map_err(|error| {
+        let next = error.next_step().to_owned();
+        Complaint::new(Exit::Failed, chain(&error), next)
+    })
+}
+
+pub fn config_check(file: &Path, as_json: bool) -> Outcome {
+    let config = load(file)?;
+    let warnings = config.warnings();
+    if as_json {
+        render::print(&render::json(&json!({ "fine": true, "warnings": warnings })));
+    } else {
+        let bays = render::count(config.bays.len() as u64, "bay", "bays");
+        let mut text = format!("{}: fine; dock {}, {bays}\n", file.display(), config.dock.id);
+        warnings.iter().for_each(|warning| text.push_str(&format!("! {warning}\n")));
+        render::print(&text);
+    }
+    Ok(Exit::Fine)
+}
+
+pub fn config_default() -> Outcome {
+    render::print(config::DEFAULT_TOML);
+    Ok(Exit::Fine)
+}
+
+pub fn config_show(file: &Path, as_json: bool) -> Outcome {
+    let text = load(file)?.to_toml();
+    if as_json {
+        let value: serde_json::Value = toml::from_str(&text).map_err(|error| {
+            Complaint::new(Exit::Failed, error.to_string(), "ask without --json")
+        })?;
+        render::print(&render::json(&value));
+    } else {
+        render::print(&text);
+    }
+    Ok(Exit::Fine)
+}
+
+/// Writes a new file that only its owner may read; never over another.
+fn write_secret(path: &Path, text: &[u8]) -> Result<(), Complaint> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(
+        |error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Complaint::new(
+                Exit::Usage,
+                format!("{} exists already; keys are never overwritten", path.display()),
+                "name another file, or move the old key away yourself",
+            ),
+            _ => cannot_write(path, &error),
+        },
+    )?;
+    file.write_all(text).and_then(|()| file.sync_all()).map_err(|e| cannot_write(path, &e))
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Complaint {
+    Complaint::new(
+        Exit::Failed,
+        format!("{} cannot be written: {error}", path.display()),
+        "name a file in a folder that exists and is yours",
+    )
+}
+
+pub fn generate_dock_key(out: &Path, as_json: bool) -> Outcome {
+    let key = DockKey::generate().map_err(|error| {
+        Complaint::new(Exit::Failed, chain(&error), "try again; the system gave no random bytes")
+    })?;
+    write_secret(out, key.to_pem().as_bytes())?;
+    let public = public_beside(out);
+    let pem = key.public_pem();
+    fs::write(&public, &pem).map_err(|error| cannot_write(&public, &error))?;
+    if as_json {
+        render::print(&render::json(&json!({ "private": out, "public": public, "pem": pem })));
+    } else {
+        render::print(&format!(
+            "private key  {}  (keep it on this dock only)\npublic key   {}  (give it to whoever \
+             verifies receipts)",
+            out.display(),
+            public.display()
+        ));
+    }
+    Ok(Exit::Fine)
+}
+
+/// `dock.key` has its public half in `dock.pub.pem`.
+pub fn public_beside(private: &Path) -> PathBuf {
+    private.with_extension("pub.pem")
+}
+
+pub fn generate_identity(out: &Path, as_json: bool) -> Outcome {
+    let identity = Identity::generate();
+    write_secret(out, identity.file_text(jiff::Timestamp::now()).as_bytes())?;
+    let public = identity.public();
+    if as_json {
+        render::print(&render::json(&json!({ "identity": out, "recipient": public })));
+    } else {
+        render::print(&format!(
+            "identity   {}  (opens footage: never keep it on a dock)\nrecipient  {public}  (goes \
+             into `recipients` under [seal])",
+            out.display()
+        ));
+    }
+    Ok(Exit::Fine)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Complaint {
+    Complaint::new(
+        Exit::Usage,
+        format!("{} cannot be read: {error}", path.display()),
+        "check the file's name",
+    )
+}
+
+pub fn receipt_verify(
+    file: &Path,
+    key: Option<&Path>,
+    object: Option<&Path>,
+    as_json: bool,
+) -> Outcome {
+    let bytes = fs::read(file).map_err(|error| unreadable(file, &error))?;
+    let pem = key
+        .map(fs::read_to_string)
+        .transpose()
+        .map_err(|error| unreadable(key.unwrap_or(file), &error))?;
+    let refuse = |error: ReceiptError| {
+        Complaint::new(
+            Exit::Differs,
+            format!("{} does not hold: {}", file.display(), chain(&error)),
+            "treat the object as unproved; ask for the receipt from the dock and from the store",
+        )
+    };
+    let trusted = pem.as_deref().map(crate::custody::receipt::public_key_from_pem).transpose();
+    let trusted = trusted.map_err(refuse)?;
+    let receipt = Receipt::verify(&bytes, trusted.as_ref()).map_err(refuse)?;
+    if let Some(object) = object {
+        let found = hash_file(object).map_err(|error| unreadable(object, &error))?;
+        if found != receipt.sealed {
+            return Err(Complaint::new(
+                Exit::Differs,
+                format!(
+                    "{} is not the object of this receipt: it has {} bytes, SHA-256 {}; the \
+                     receipt says {} bytes, {}",
+                    object.display(),
+                    found.size,
+                    found.sha256,
+                    receipt.sealed.size,
+                    receipt.sealed.sha256
+                ),
+                "fetch the object again by the key and version in the receipt",
+            ));
+        }
+    }
+    if as_json {
+        render::print(&render::json(&json!({
+            "holds": true,
+            "key_trusted": key.is_some(),
+            "object_checked": object.is_some(),
+            "receipt": receipt,
+        })));
+    } else {
+        let signed = match key {
+            Some(key) => format!("signed by the key in {}", key.display()),
+            None => "signed by the key it names itself (give --key to check whose that is)".into(),
+        };
+        let checked = match object {
+            Some(object) => format!("{} is that object, byte for byte", object.display()),
+            None => "give --object to compare the object itself".to_owned(),
+        };
+        render::print(&format!(
+            "holds: {signed}\n  object   {} ({} bytes)\n  key      {}\n  sha256   {}\n  proof    \
+             {}\n  custody  line {}, {}\n  {checked}",
+            receipt.object,
+            receipt.sealed.size,
+            receipt.key,
+            receipt.sealed.sha256,
+            receipt.level,
+            receipt.custody.seq,
+            receipt.custody.hash
+        ));
+    }
+    Ok(Exit::Fine)
+}
+
+fn hash_file(path: &Path) -> io::Result<Hashed> {
+    let mut file = File::open(path)?;
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    let mut buffer = vec![0; 256 * 1024];
+    let mut size = 0;
+    loop {
+        let n = file.read(&mut buffer)?;
+        if n == 0 {
+            break;
+        }
+        context.update(&buffer[..n]);
+        size += n as u64;
+    }
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(context.finish().as_ref());
+    Ok(Hashed { size, sha256: Sha256Digest(sha256) })
+}

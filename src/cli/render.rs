@@ -1,0 +1,111 @@
+//! Small shared pieces of what people see: sizes, times, tables.
+
+use crate::dock::Stage;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use jiff::{Timestamp, tz::TimeZone};
+use std::io::Write as _;
+
+/// Prints and does not mind a closed pipe (`| head`).
+pub fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let newline = if text.ends_with('\n') { "" } else { "\n" };
+    let _ = write!(out, "{text}{newline}").and_then(|()| out.flush());
+}
+
+pub fn json(value: &serde_json::Value) -> String {
+    // A JSON value always has a text form.
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+}
+
+/// Bytes as people read them: three digits and a binary unit.
+pub fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1000.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    match (unit, value) {
+        (0, _) => format!("{bytes} B"),
+        (_, value) if value < 10.0 => format!("{value:.2} {}", UNITS[unit]),
+        (_, value) if value < 100.0 => format!("{value:.1} {}", UNITS[unit]),
+        (_, value) => format!("{value:.0} {}", UNITS[unit]),
+    }
+}
+
+/// A time today as `06:40`, another day with its date; in the station's own time zone.
+pub fn clock(at: Timestamp, now: Timestamp) -> String {
+    let zone = TimeZone::system();
+    let (at, now) = (at.to_zoned(zone.clone()), now.to_zoned(zone));
+    if at.date() == now.date() {
+        at.strftime("%H:%M").to_string()
+    } else {
+        at.strftime("%Y-%m-%d %H:%M").to_string()
+    }
+}
+
+/// A point in time, whole seconds, UTC.
+pub fn utc(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// A plain table: no frame, two blanks between columns; `right` names columns of numbers.
+pub fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>());
+    for row in rows {
+        table.add_row(row);
+    }
+    for at in 0..header.len() {
+        if let Some(column) = table.column_mut(at) {
+            let left = if at == 0 { 0 } else { 1 };
+            column.set_padding((left, 1));
+            if right.contains(&at) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+    }
+    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+/// For clap: a stage by its name.
+pub fn stage(text: &str) -> Result<Stage, String> {
+    Stage::ALL.into_iter().find(|stage| stage.as_str() == text).ok_or_else(|| {
+        let known: Vec<_> = Stage::ALL.iter().map(|stage| stage.as_str()).collect();
+        format!("stages are {}", known.join(", "))
+    })
+}
+
+/// `1 file`, `2 files`.
+pub fn count(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_three_digits() {
+        for (n, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1024, "1.00 KiB"),
+            (123_456, "121 KiB"),
+            (5_368_709_120, "5.00 GiB"),
+        ] {
+            assert_eq!(bytes(n), text);
+        }
+    }
+
+    #[test]
+    fn tables_line_up_without_a_frame() {
+        let text = table(&["BAY", "FILES"], &[1], vec![vec!["1".into(), "12".into()]]);
+        assert_eq!(text, "BAY  FILES\n1       12\n");
+    }
+}

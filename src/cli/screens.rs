@@ -1,0 +1,314 @@
+//! The screens: reports turned into words. Pure; tested against committed captures.
+
+use super::render::{bytes, clock, count, table, utc};
+use crate::{
+    daemon::Finding,
+    dock::report::{
+        BayReport, CameraBalance, DryRun, Explanation, ObjectRow, RecordingRow, SegmentRow,
+        StatusReport,
+    },
+    types::fact::{Content, Entry},
+};
+use jiff::Timestamp;
+
+fn safe(at: Option<Timestamp>, now: Timestamp) -> String {
+    match at {
+        None => "not known yet".into(),
+        Some(at) if at <= now => "now".into(),
+        Some(at) => clock(at, now),
+    }
+}
+
+pub fn status(status: &StatusReport) -> String {
+    let s = status;
+    let mut out = format!("Dock {}   {}\n\n", s.dock, utc(s.at));
+    out.push_str(&bays(&s.bays));
+    let (copy, queue) = (&s.to_copy, &s.queue);
+    let row =
+        |name: &str, copy: &crate::dock::state::Amount, queue: &crate::dock::state::Amount| {
+            vec![
+                name.to_owned(),
+                copy.count.to_string(),
+                bytes(copy.bytes),
+                queue.count.to_string(),
+                bytes(queue.bytes),
+            ]
+        };
+    out.push('\n');
+    out.push_str(&table(
+        &["WAITING", "TO COPY", "", "TO STORE", ""],
+        &[1, 2, 3, 4],
+        vec![
+            row("evidential", &copy.evidential, &queue.evidential),
+            row("quarantine", &copy.quarantine, &queue.quarantine),
+            row("unreviewed", &copy.unreviewed, &queue.unreviewed),
+        ],
+    ));
+    let released = s.segments.iter().find(|a| a.stage == crate::dock::Stage::Released);
+    out.push_str(&format!(
+        "\nSafe       evidential footage {}, everything {}\n",
+        safe(s.evidential_safe_at, s.at),
+        safe(s.all_safe_at, s.at)
+    ));
+    out.push_str(&format!(
+        "Stored     {}, {}; {} signed; {} released from cameras\n",
+        count(s.stored.count, "object", "objects"),
+        bytes(s.stored.bytes),
+        count(s.receipts, "receipt", "receipts"),
+        count(released.map_or(0, |r| r.count), "file", "files"),
+    ));
+    out.push_str(&format!(
+        "Checked    {} verified, {} matched, {} unverified; {} mismatched, {} partial, {} unreadable\n",
+        s.verified, s.matched, s.unverified, s.mismatched, s.partial, s.unreadable
+    ));
+    out.push_str(&format!(
+        "Spool      {} of {}; copying {}/s, sending {}/s\n",
+        bytes(s.spool_used),
+        bytes(s.spool_max),
+        bytes(s.copy_rate),
+        bytes(s.upload_rate)
+    ));
+    out.push_str(&format!(
+        "Custody    line {}, head {}\n",
+        s.custody_seq,
+        s.custody_head.get(..16).unwrap_or(&s.custody_head)
+    ));
+    if !s.problems.is_empty() {
+        out.push('\n');
+        s.problems.iter().for_each(|problem| out.push_str(&format!("! {problem}\n")));
+    }
+    out
+}
+
+pub fn bays(bays: &[BayReport]) -> String {
+    if bays.is_empty() {
+        return "No bay is configured: add [[bays]] to the configuration.\n".into();
+    }
+    let rows = bays
+        .iter()
+        .map(|bay| {
+            vec![
+                bay.bay.to_string(),
+                bay.light.as_str().to_owned(),
+                bay.camera.as_ref().map_or("-".into(), ToString::to_string),
+                if bay.camera.is_some() { bay.files.to_string() } else { "-".into() },
+                bay.words.clone(),
+            ]
+        })
+        .collect();
+    table(&["BAY", "LIGHT", "CAMERA", "FILES", ""], &[3], rows)
+}
+
+fn none(rows: String, nothing: &str) -> String {
+    if rows.is_empty() { format!("{nothing}\n") } else { rows }
+}
+
+pub fn recordings(rows: &[RecordingRow]) -> String {
+    let rows = rows
+        .iter()
+        .map(|r| {
+            let stages: Vec<_> =
+                r.stages.iter().map(|(stage, n)| format!("{n} {}", stage.as_str())).collect();
+            let mut notes = stages.join(", ");
+            if r.unsound > 0 {
+                notes.push_str(&format!("; {} failed the check", r.unsound));
+            }
+            if r.gaps > 0 {
+                notes.push_str(&format!("; {} missing", r.gaps));
+            }
+            vec![
+                r.id.to_string(),
+                r.camera.to_string(),
+                r.name.clone(),
+                r.officer.clone().unwrap_or_else(|| "-".into()),
+                r.started.map_or("-".into(), utc),
+                r.class.to_string(),
+                bytes(r.bytes),
+                notes,
+            ]
+        })
+        .collect();
+    none(
+        table(
+            &["RECORDING", "CAMERA", "NAME", "OFFICER", "STARTED", "CLASS", "SIZE", "FILES"],
+            &[6],
+            rows,
+        ),
+        "No recording is known.",
+    )
+}
+
+pub fn segments(rows: &[SegmentRow]) -> String {
+    let rows = rows
+        .iter()
+        .map(|s| {
+            vec![
+                s.id.to_string(),
+                s.camera.to_string(),
+                s.path.to_string(),
+                bytes(s.size),
+                s.stage.as_str().to_owned(),
+                s.verdict.map_or("-".into(), |v| v.to_string()),
+                s.object.map_or("-".into(), |o| o.to_string()),
+            ]
+        })
+        .collect();
+    none(
+        table(
+            &["SEGMENT", "CAMERA", "FILE", "SIZE", "STAGE", "CHECK", "SEALED OBJECT"],
+            &[3],
+            rows,
+        ),
+        "No such segment is known.",
+    )
+}
+
+pub fn queue(rows: &[ObjectRow]) -> String {
+    let rows = rows
+        .iter()
+        .map(|o| {
+            let what = match o.content {
+                Content::Segment(_) => "segment",
+                Content::Record(_) => "description",
+            };
+            let waits = match (&o.trouble, o.retry_at) {
+                (Some(words), Some(at)) => {
+                    format!("attempt {} at {}: {words}", o.attempts + 1, utc(at))
+                }
+                (Some(words), None) => words.clone(),
+                (None, _) => String::new(),
+            };
+            vec![
+                o.id.to_string(),
+                o.class.to_string(),
+                what.to_owned(),
+                o.camera.to_string(),
+                bytes(o.bytes),
+                utc(o.sealed_at),
+                waits,
+            ]
+        })
+        .collect();
+    none(
+        table(
+            &["SEALED OBJECT", "CLASS", "WHAT", "CAMERA", "SIZE", "SEALED", "WAITS FOR"],
+            &[4],
+            rows,
+        ),
+        "Nothing waits for the store.",
+    )
+}
+
+pub fn why(answer: &Explanation) -> String {
+    let mut out = format!("{}\n", answer.subject);
+    answer.because.iter().for_each(|line| out.push_str(&format!("  - {line}\n")));
+    if answer.next.is_empty() {
+        out.push_str("What to do: nothing.\n");
+    } else {
+        out.push_str("What to do:\n");
+        answer.next.iter().for_each(|line| out.push_str(&format!("  -> {line}\n")));
+    }
+    out
+}
+
+pub fn reconcile(rows: &[CameraBalance]) -> String {
+    let cells = rows
+        .iter()
+        .map(|c| {
+            vec![
+                c.camera.clone(),
+                if c.docked { "yes".into() } else { "no".into() },
+                c.seen.to_string(),
+                c.on_camera.to_string(),
+                c.copied.to_string(),
+                c.stored.to_string(),
+                c.released.to_string(),
+                c.outstanding.to_string(),
+                c.lost_sight_of.to_string(),
+                c.unsound.to_string(),
+                c.gaps.to_string(),
+                if c.clean { "clean".into() } else { "differs".into() },
+            ]
+        })
+        .collect();
+    let header = [
+        "CAMERA",
+        "DOCKED",
+        "SEEN",
+        "ON CAMERA",
+        "COPIED",
+        "STORED",
+        "RELEASED",
+        "OUTSTANDING",
+        "LOST SIGHT OF",
+        "UNSOUND",
+        "GAPS",
+        "",
+    ];
+    none(table(&header, &[2, 3, 4, 5, 6, 7, 8, 9, 10], cells), "No camera was ever docked here.")
+}
+
+pub fn dry_run(run: &DryRun) -> String {
+    let mut out = String::from("The rule. Every line must hold, or the file stays:\n");
+    for (number, condition) in run.conditions.iter().enumerate() {
+        out.push_str(&format!("  {:>2}. {condition}\n", number + 1));
+    }
+    out.push('\n');
+    let rows = run
+        .rows
+        .iter()
+        .map(|row| {
+            let why: Vec<_> = row.obstacles.iter().map(|(what, _)| what.clone()).collect();
+            vec![
+                if row.release { "release".into() } else { "stays".to_owned() },
+                row.camera.to_string(),
+                row.path.to_string(),
+                why.join("; "),
+            ]
+        })
+        .collect();
+    out.push_str(&none(
+        table(&["RULE", "CAMERA", "FILE", "BECAUSE"], &[], rows),
+        "No file is on any camera this dock knows.",
+    ));
+    out
+}
+
+pub fn custody(lines: &[Entry]) -> String {
+    let mut out = String::new();
+    for entry in lines {
+        let mut fact = serde_json::to_value(&entry.fact).unwrap_or_default();
+        let kind = fact["type"].as_str().unwrap_or("?").replace('_', " ");
+        if let Some(fields) = fact.as_object_mut() {
+            fields.remove("type");
+        }
+        out.push_str(&format!(
+            "{:>6}  {}  {:<10}  {kind}  {}\n",
+            entry.seq,
+            utc(entry.at),
+            entry.actor,
+            shortened(&fact.to_string())
+        ));
+    }
+    none(out, "The log has no such line.")
+}
+
+fn shortened(text: &str) -> String {
+    const WIDTH: usize = 220;
+    match text.char_indices().nth(WIDTH) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+pub fn doctor(findings: &[Finding]) -> String {
+    let mut out = String::new();
+    for finding in findings {
+        let mark = if finding.fine { "ok" } else { "!!" };
+        out.push_str(&format!("{mark}  {}: {}\n", finding.what, finding.words));
+        if let Some(next) = &finding.next {
+            out.push_str(&format!("    -> {next}\n"));
+        }
+    }
+    out
+}

@@ -1,0 +1,429 @@
+//! Docked cameras: a thread each, born when a bay fills and gone when it empties.
+//!
+//! The thread recognises the camera, reports its arrival, and then carries out one order at a
+//! time. Copies that a pulled camera or a full spool interrupted wait in [`Paused`].
+
+use super::{
+    copy::{Begun, Copy, CopyJob, CopyOutcome, Patience, Pause, SecondRead, Watch, second_read},
+    core::Core,
+    progress::Progress,
+};
+use crate::{
+    camera::{Camera, CameraError, EraseMode, FolderBay, FolderCamera},
+    clock::Clock,
+    config::{Bay, BaySource},
+    dock::event::{Arrival, CopyResult, EraseResult, Event, Listed},
+    evidence::{self, KeyRing, Profile},
+    release::ErasePermit,
+    seal::{self, Recipients},
+    spool::FolderSpool,
+    types::{BayName, CameraId, ObjectId, SegmentId, SourcePath, fact::Source},
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    error::Error,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// Interrupted copies kept in memory at most: each holds its share of the spool and 400 KiB.
+const PAUSED_MAX: usize = 16;
+/// How often an idle camera is asked whether it is still there.
+const PRESENCE_EVERY: Duration = Duration::from_secs(1);
+/// How long after a camera could not be recognised it is tried again.
+const RETRY_EVERY: Duration = Duration::from_secs(5);
+
+/// What a camera is told to do.
+#[derive(Debug)]
+pub enum Order {
+    List,
+    Copy { segment: SegmentId, object: ObjectId, source: Source },
+    SecondRead { segment: SegmentId, source: Source },
+    Erase { permits: Vec<ErasePermit> },
+}
+
+/// What every camera thread shares.
+pub struct World {
+    pub core: Core,
+    pub clock: Arc<dyn Clock>,
+    pub profiles: Vec<Profile>,
+    pub keys: KeyRing,
+    pub recipients: Recipients,
+    pub spool: Arc<FolderSpool>,
+    pub part_bytes: u64,
+    pub progress: Arc<Progress>,
+    pub paused: Paused,
+    pub poll: Duration,
+    pub stop: AtomicBool,
+}
+
+/// Interrupted copies, oldest first; beyond [`PAUSED_MAX`] the oldest starts anew.
+#[derive(Default)]
+pub struct Paused(Mutex<VecDeque<(SegmentId, Box<Copy>)>>);
+
+impl Paused {
+    fn put(&self, segment: SegmentId, copy: Box<Copy>) {
+        let mut copies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        copies.retain(|(known, _)| *known != segment);
+        if copies.len() == PAUSED_MAX {
+            copies.pop_front();
+        }
+        copies.push_back((segment, copy));
+    }
+
+    fn take(&self, segment: SegmentId) -> Option<Box<Copy>> {
+        let mut copies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = copies.iter().position(|(known, _)| *known == segment)?;
+        copies.remove(at).map(|(_, copy)| copy)
+    }
+
+    /// Lets one go, to make room in a full spool for the copies that are running.
+    pub fn give_up_oldest(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front().is_some()
+    }
+}
+
+/// The threads, by bay.
+#[derive(Default)]
+pub struct Bays(Mutex<BTreeMap<BayName, Thread>>);
+
+struct Thread {
+    camera: Option<CameraId>,
+    orders: SyncSender<Order>,
+    handle: JoinHandle<()>,
+}
+
+impl Bays {
+    /// Hands an order to the camera it is for; lost if that camera has just gone, which the core
+    /// then hears anyway.
+    pub fn order(&self, bay: &BayName, camera: &CameraId, order: Order) {
+        let threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let meant = threads.get(bay).filter(|thread| thread.camera.as_ref() == Some(camera));
+        if let Some(thread) = meant {
+            // The core gives one order at a time, so there is always room.
+            let _ = thread.orders.try_send(order);
+        }
+    }
+
+    fn recognised(&self, bay: &BayName, camera: &CameraId) {
+        let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(thread) = threads.get_mut(bay) {
+            thread.camera = Some(camera.clone());
+        }
+    }
+
+    /// Watches the configured bays until told to stop; runs on a thread of its own.
+    pub fn watch(self: &Arc<Self>, world: &Arc<World>, bays: &[Bay]) {
+        while !world.stop.load(Ordering::Relaxed) {
+            for bay in bays {
+                self.look_at(world, bay);
+            }
+            thread::sleep(world.poll);
+        }
+        let threads = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for (_, thread) in threads {
+            drop(thread.orders);
+            // A camera thread that panicked has nothing left to say.
+            let _ = thread.handle.join();
+        }
+    }
+
+    fn look_at(self: &Arc<Self>, world: &Arc<World>, bay: &Bay) {
+        let mut threads = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if threads.get(&bay.name).is_some_and(|thread| !thread.handle.is_finished()) {
+            return;
+        }
+        threads.remove(&bay.name);
+        let BaySource::Folder(folder) = &bay.source;
+        if !FolderBay::new(folder).is_present() {
+            return;
+        }
+        let (orders, inbox) = sync_channel(4);
+        let (bays, world, settings) = (self.clone(), world.clone(), bay.clone());
+        let name = format!("bay-{}", bay.name);
+        let spawned = thread::Builder::new().name(name).spawn(move || {
+            serve(&bays, &world, &settings, &inbox);
+        });
+        match spawned {
+            Ok(handle) => {
+                threads.insert(bay.name.clone(), Thread { camera: None, orders, handle });
+            }
+            Err(error) => tracing::error!(bay = %bay.name, %error, "no thread for this bay"),
+        }
+    }
+}
+
+/// A camera's life in a bay.
+fn serve(bays: &Bays, world: &World, bay: &Bay, inbox: &Receiver<Order>) {
+    match recognise(world, bay) {
+        Ok((mut docked, arrival)) => {
+            bays.recognised(&bay.name, &arrival.camera);
+            if world.core.report(Event::CameraArrived(arrival)).is_ok() {
+                docked.serve(inbox);
+            }
+        }
+        Err(words) => {
+            let trouble = Event::BayTrouble { bay: bay.name.clone(), words };
+            if world.core.report(trouble).is_err() {
+                return;
+            }
+            // Looked at again by and by; an emptied bay is no trouble any more.
+            let BaySource::Folder(folder) = &bay.source;
+            let presence = FolderBay::new(folder);
+            let mut left = RETRY_EVERY;
+            while left > Duration::ZERO && presence.is_present() {
+                thread::sleep(world.poll.min(left));
+                left = left.saturating_sub(world.poll);
+                if world.stop.load(Ordering::Relaxed) {
+                    return;
+                }
+            }
+            if !presence.is_present() {
+                let _ = world.core.report(Event::CameraGone { bay: bay.name.clone() });
+            }
+        }
+    }
+}
+
+struct Docked<'a> {
+    world: &'a World,
+    bay: &'a BayName,
+    id: CameraId,
+    profile: Profile,
+    camera: Box<dyn Camera>,
+}
+
+/// Opens the camera in a bay and finds out which one it is, reading only what that needs.
+fn recognise<'a>(world: &'a World, bay: &'a Bay) -> Result<(Docked<'a>, Arrival), String> {
+    let BaySource::Folder(folder) = &bay.source;
+    let mode = if bay.allow_erase { EraseMode::Allowed } else { EraseMode::ReadOnly };
+    let mut camera = FolderCamera::open(folder, mode).map_err(|error| chain(&error))?;
+    let listing = camera.list().map_err(|error| chain(&error))?;
+    let profile = match &bay.profile {
+        Some(name) => world.profiles.iter().find(|profile| profile.name() == name),
+        None => evidence::choose(&world.profiles, &listing),
+    };
+    let profile = match (profile, &bay.profile) {
+        (Some(profile), _) => profile.clone(),
+        // Unknown cameras are kept whole, in quarantine, and never erased.
+        (None, None) => Profile::unrecognised(),
+        (None, Some(name)) => {
+            return Err(format!(
+                "the camera profile {name} of this bay does not exist; nothing was read. Correct \
+                 [[bays]], or add the profile to `profiles_dir`"
+            ));
+        }
+    };
+    let small = read_small(&mut camera, &profile, &listing);
+    let id = evidence::identify(&profile, &listing, &small, bay.camera_id.as_ref())
+        .map_err(|error| format!("{}; nothing was copied", chain(&error)))?;
+    let now = world.clock.now();
+    let clock = camera.clock_offset(now, world.clock.is_synchronised()).ok().flatten();
+    let plan = evidence::plan(&profile, &listing, &small, &id, &world.keys);
+    let arrival = Arrival {
+        bay: bay.name.clone(),
+        camera: id.clone(),
+        profile: profile.name().to_owned(),
+        model: plan.model,
+        clock,
+        erase_allowed: bay.allow_erase,
+    };
+    let camera: Box<dyn Camera> = Box::new(camera);
+    Ok((Docked { world, bay: &bay.name, id, profile, camera }, arrival))
+}
+
+fn read_small(
+    camera: &mut dyn Camera,
+    profile: &Profile,
+    listing: &crate::camera::Listing,
+) -> BTreeMap<SourcePath, Vec<u8>> {
+    let wanted = profile.small_files(listing);
+    let mut small = BTreeMap::new();
+    for (path, bytes_max) in wanted {
+        match camera.read_small(&path, bytes_max) {
+            Ok(bytes) => {
+                small.insert(path, bytes);
+            }
+            // The plan treats it as absent and says so; the file itself is still copied.
+            Err(error) => tracing::warn!(%path, "cannot be read: {}", chain(&error)),
+        }
+    }
+    small
+}
+
+impl Docked<'_> {
+    fn serve(&mut self, inbox: &Receiver<Order>) {
+        loop {
+            let order = match inbox.recv_timeout(PRESENCE_EVERY) {
+                Ok(order) => Some(order),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            let answer = order.map(|order| self.carry_out(order));
+            let present = self.camera.is_present();
+            // The departure first: an order that failed by it must not be given again.
+            if !present && self.world.core.report(self.gone()).is_err() {
+                return;
+            }
+            if answer.is_some_and(|answer| self.world.core.report(answer).is_err()) || !present {
+                return;
+            }
+        }
+    }
+
+    fn gone(&self) -> Event {
+        Event::CameraGone { bay: self.bay.clone() }
+    }
+
+    fn carry_out(&mut self, order: Order) -> Event {
+        let bay = self.bay.clone();
+        match order {
+            Order::List => match self.list() {
+                Ok(listed) => Event::Listed { bay, listed },
+                Err(error) => Event::ListFailed { bay, words: chain(&error) },
+            },
+            Order::Copy { segment, object, source } => {
+                let (object, result) = self.copy(segment, object, &source);
+                Event::Copied { bay, segment, object, result }
+            }
+            Order::SecondRead { segment, source } => {
+                Event::SecondRead { bay, segment, result: self.read_again(&source) }
+            }
+            Order::Erase { permits } => {
+                let results = permits.iter().map(|p| (p.segment(), self.erase(p))).collect();
+                Event::Erased { bay, results }
+            }
+        }
+    }
+
+    fn list(&mut self) -> Result<Listed, CameraError> {
+        let listing = self.camera.list()?;
+        for words in &listing.caveats {
+            tracing::warn!(bay = %self.bay, camera = %self.id, "{words}");
+        }
+        let small = read_small(&mut *self.camera, &self.profile, &listing);
+        let plan = evidence::plan(&self.profile, &listing, &small, &self.id, &self.world.keys);
+        let files = listing.files.len() as u64;
+        let bytes = listing.files.iter().map(|file| file.size).sum();
+        Ok(Listed { plan, files, bytes })
+    }
+
+    fn copy(
+        &mut self,
+        segment: SegmentId,
+        object: ObjectId,
+        source: &Source,
+    ) -> (ObjectId, CopyResult) {
+        let world = self.world;
+        let copy = match world.paused.take(segment) {
+            Some(copy) if copy.job().path == source.path && copy.job().size == source.size => copy,
+            _ => match self.begin(object, source) {
+                Ok(copy) => copy,
+                Err(result) => return (object, result),
+            },
+        };
+        let object = copy.job().object;
+        let watch = Arc::new(Watch::default());
+        let from = copy.offset();
+        world.progress.copy_starts(self.bay, watch.clone());
+        let outcome = copy.run(&mut *self.camera, &watch);
+        let read = watch.progress.load(Ordering::Relaxed).saturating_sub(from);
+        world.progress.copy_ends(self.bay, read);
+        let result = match outcome {
+            CopyOutcome::Sealed(sealed) => CopyResult::Sealed {
+                plain: sealed.plain,
+                sealed: sealed.sealed,
+                table: sealed.table,
+                read_failed: None,
+            },
+            CopyOutcome::Unreadable { readable, offset, words } => CopyResult::Sealed {
+                plain: readable.plain,
+                sealed: readable.sealed,
+                table: readable.table,
+                read_failed: Some(format!("cannot be read past byte {offset}: {words}")),
+            },
+            CopyOutcome::Paused(copy, pause) => {
+                world.paused.put(segment, copy);
+                match pause {
+                    Pause::CameraGone | Pause::Cancelled => CopyResult::Gone,
+                    Pause::SpoolFull => CopyResult::SpoolFull,
+                }
+            }
+            CopyOutcome::Refused(CameraError::Gone) => CopyResult::Gone,
+            CopyOutcome::Refused(error) => CopyResult::Failed { words: chain(&error) },
+            CopyOutcome::TooLong { read } => CopyResult::Failed {
+                words: format!("it grew while it was read (past {read} bytes); listed again first"),
+            },
+            CopyOutcome::SealBroken(error) => CopyResult::Failed {
+                words: format!(
+                    "what lies in the spool is not what was sealed ({}); nothing was kept. If \
+                     this repeats, this dock's memory or disk is failing",
+                    chain(&error)
+                ),
+            },
+            CopyOutcome::SpoolBroken(error) => CopyResult::Failed { words: chain(&error) },
+        };
+        (object, result)
+    }
+
+    fn begin(&self, object: ObjectId, source: &Source) -> Result<Box<Copy>, CopyResult> {
+        let world = self.world;
+        let job = CopyJob {
+            object,
+            path: source.path.clone(),
+            size: source.size,
+            part_size: seal::part_size(source.size, world.part_bytes),
+        };
+        let failed = |words: String| CopyResult::Failed { words };
+        match Copy::begin(job, &world.recipients, &*world.spool, Patience::default()) {
+            Ok(Begun::Started(copy)) => Ok(copy),
+            Ok(Begun::Wait(_)) => {
+                // Interrupted copies must not keep running ones out for ever.
+                world.paused.give_up_oldest();
+                Err(CopyResult::SpoolFull)
+            }
+            Ok(Begun::TooLarge { bytes_max }) => Err(failed(format!(
+                "it is larger than the whole spool ({bytes_max} bytes): raise `bytes_max` under \
+                 [spool]"
+            ))),
+            Err(error) => Err(failed(chain(&error))),
+        }
+    }
+
+    fn read_again(&mut self, source: &Source) -> Result<crate::types::fact::Hashed, String> {
+        let watch = Watch::default();
+        match second_read(&mut *self.camera, &source.path, source.size, Patience::default(), &watch)
+        {
+            SecondRead::Read(hashed) => Ok(hashed),
+            SecondRead::Paused(_) => Err("the camera was taken during the second read".into()),
+            SecondRead::Unreadable { words, .. } => Err(format!("the second read failed: {words}")),
+            SecondRead::Refused(error) => Err(format!("the second read failed: {}", chain(&error))),
+        }
+    }
+
+    fn erase(&mut self, permit: &ErasePermit) -> EraseResult {
+        match self.camera.erase(permit) {
+            Ok(()) => EraseResult::Erased,
+            Err(CameraError::NoSuchFile(_)) => EraseResult::Absent,
+            Err(CameraError::Gone) => EraseResult::Gone,
+            Err(error) => EraseResult::Failed(chain(&error)),
+        }
+    }
+}
+
+/// An error with all that caused it, in one line.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words.push_str(": ");
+        words.push_str(&error.to_string());
+        cause = error.source();
+    }
+    words
+}

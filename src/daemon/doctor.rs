@@ -1,0 +1,168 @@
+//! `doctor`: what is wrong with the dock and its surroundings, and the next step for each.
+
+use super::chain;
+use crate::{
+    clock::Clock,
+    config::{BaySource, Config},
+    journal::Journal,
+    spool::{FolderSpool, Spool as _},
+    store::{Fault, S3, Store as _},
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// One thing looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What was looked at.
+    pub what: String,
+    pub fine: bool,
+    pub words: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+impl Finding {
+    fn fine(what: &str, words: impl Into<String>) -> Self {
+        Self { what: what.into(), fine: true, words: words.into(), next: None }
+    }
+
+    fn bad(what: &str, words: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { what: what.into(), fine: false, words: words.into(), next: Some(next.into()) }
+    }
+}
+
+/// Looks at everything a dock needs.
+pub struct Doctor {
+    pub config: Config,
+    pub clock: Arc<dyn Clock>,
+    pub journal: Arc<Journal>,
+    pub spool: Arc<FolderSpool>,
+    pub store: Arc<S3>,
+    pub profiles: Vec<String>,
+    pub enrolled: usize,
+}
+
+impl Doctor {
+    pub async fn findings(&self) -> Vec<Finding> {
+        let mut findings = vec![self.clock(), self.custody(), self.spool(), self.store().await];
+        findings.push(self.cameras());
+        findings.extend(self.bays());
+        let warnings = self.config.warnings();
+        if warnings.is_empty() {
+            findings.push(Finding::fine("configuration", "no warning"));
+        }
+        findings.extend(warnings.into_iter().map(|words| {
+            Finding::bad(
+                "configuration",
+                words,
+                "`bwvdock config show --default` explains each key",
+            )
+        }));
+        findings
+    }
+
+    fn clock(&self) -> Finding {
+        if self.clock.is_synchronised() {
+            Finding::fine("clock", "synchronised")
+        } else {
+            Finding::bad(
+                "clock",
+                "not synchronised: times in the custody log are this dock's own opinion",
+                "let chrony or systemd-timesyncd reach a time server",
+            )
+        }
+    }
+
+    fn custody(&self) -> Finding {
+        match (self.journal.failure(), self.journal.damage()) {
+            (Some(error), _) => Finding::bad(
+                "custody log",
+                format!("cannot be written: {}", chain(&error)),
+                "look at the dock's disk; the daemon stops and starts again by itself",
+            ),
+            (None, Some(damage)) => Finding::bad(
+                "custody log",
+                format!("damaged: {damage}; nothing is released"),
+                "copy the folder away, then `bwvdock custody verify` the copy with receipts",
+            ),
+            (None, None) => {
+                let head = self.journal.head();
+                Finding::fine("custody log", format!("whole, line {}", head.seq))
+            }
+        }
+    }
+
+    fn spool(&self) -> Finding {
+        let usage = self.spool.usage();
+        let words = format!("{} of {} bytes used", usage.used, usage.limits.bytes_max);
+        if usage.used.saturating_mul(10) >= usage.limits.bytes_max.saturating_mul(9) {
+            return Finding::bad(
+                "spool",
+                format!("{words}: copying will wait for uploads"),
+                "see `bwvdock queue`, or raise `bytes_max` under [spool]",
+            );
+        }
+        Finding::fine("spool", words)
+    }
+
+    async fn store(&self) -> Finding {
+        let endpoint = &self.config.store.endpoint;
+        let key = format!("{}{}/doctor", self.config.store.prefix, self.config.dock.id);
+        match self.store.head(&key).await {
+            Ok(_) => Finding::fine("store", format!("{endpoint} answers and takes our signature")),
+            Err(error) => {
+                let next = match error.fault {
+                    Fault::Network => "check cable, DNS, firewall and `endpoint` under [store]",
+                    Fault::Denied => "check the access key, its rights and the bucket's name",
+                    Fault::Skewed => "set this dock's clock",
+                    Fault::NotTheStore => {
+                        "something else answers (a captive portal or a proxy): check the network"
+                    }
+                    Fault::Busy { .. } | Fault::Server | Fault::Full => {
+                        "nothing here: tell whoever runs the store; uploads go on by themselves"
+                    }
+                    Fault::Missing
+                    | Fault::Conflict
+                    | Fault::Exists
+                    | Fault::BadDigest
+                    | Fault::Refused
+                    | Fault::Spool => "check `bucket` and `endpoint` under [store]",
+                };
+                Finding::bad("store", format!("{endpoint}: {error}"), next)
+            }
+        }
+    }
+
+    fn cameras(&self) -> Finding {
+        let words = format!(
+            "profiles {}; {} camera keys enrolled",
+            self.profiles.join(", "),
+            self.enrolled
+        );
+        Finding::fine("cameras", words)
+    }
+
+    fn bays(&self) -> Vec<Finding> {
+        if self.config.bays.is_empty() {
+            let next = "add [[bays]] to the configuration";
+            return vec![Finding::bad("bays", "none is configured", next)];
+        }
+        let look = |bay: &crate::config::Bay| {
+            let BaySource::Folder(folder) = &bay.source;
+            let what = format!("bay {}", bay.name);
+            match std::fs::read_dir(folder) {
+                Ok(_) => Finding::fine(&what, format!("{} can be read", folder.display())),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    Finding::fine(&what, format!("empty ({} does not exist)", folder.display()))
+                }
+                Err(error) => Finding::bad(
+                    &what,
+                    format!("{} cannot be read: {error}", folder.display()),
+                    "give the daemon's user access to it",
+                ),
+            }
+        };
+        self.config.bays.iter().map(look).collect()
+    }
+}

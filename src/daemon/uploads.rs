@@ -1,0 +1,317 @@
+//! The way to the store: one task an object, and its receipt afterwards.
+//!
+//! The task performs what [`transfer::Upload`] says and reports how it ended; what to send next,
+//! and when, is the core's business.
+
+use super::{core::Core, doors::store_seed, progress::Progress};
+use crate::{
+    clock::Clock,
+    custody::receipt::{DockKey, Place, Receipt},
+    dock::{
+        event::{Event, UploadEnd},
+        state::ObjectState,
+    },
+    journal::Journal,
+    spool::{FolderSpool, Spool as _},
+    store::{Probe, S3, Store as _, perform},
+    transfer::{Call, Fault, Limits, Random, Resume, Step, StoreError, StoredProof, Upload, Why},
+    types::{DockId, ObjectId, fact::ReceiptRef, fact::SealedObject},
+};
+use jiff::{SignedDuration, Timestamp};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, OnceCell, Semaphore},
+    task::JoinSet,
+};
+
+/// A wait longer than this gives the slot to somebody else.
+const WAIT_IN_SLOT: SignedDuration = SignedDuration::from_secs(3);
+/// How long an upload that only a person can help stays out of the queue.
+const GAVE_UP_FOR: SignedDuration = SignedDuration::from_hours(1);
+
+/// What uploads share.
+pub struct Uploads {
+    pub store: Arc<S3>,
+    /// As configured; what the store enforces is asked once, before the first upload.
+    pub limits: Limits,
+    pub probed: OnceCell<Probe>,
+    /// Where the probe leaves its tiny object.
+    pub probe_prefix: String,
+    pub core: Core,
+    pub clock: Arc<dyn Clock>,
+    pub spool: Arc<FolderSpool>,
+    pub journal: Arc<Journal>,
+    pub progress: Arc<Progress>,
+    /// Connections: parts on their way at once, over all objects.
+    pub connections: Arc<Semaphore>,
+    pub stops: Stops,
+    pub receipts: PathBuf,
+    pub key: DockKey,
+    pub dock: DockId,
+    pub place: Place,
+}
+
+/// Asks running uploads to end between two parts.
+#[derive(Default)]
+pub struct Stops(Mutex<BTreeMap<ObjectId, Arc<Stop>>>);
+
+#[derive(Default)]
+struct Stop {
+    asked: AtomicBool,
+    wake: Notify,
+}
+
+impl Stops {
+    fn start(&self, object: ObjectId) -> Arc<Stop> {
+        let stop = Arc::new(Stop::default());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(object, stop.clone());
+        stop
+    }
+
+    fn end(&self, object: ObjectId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&object);
+    }
+
+    pub fn ask(&self, object: ObjectId) {
+        let stops = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stop) = stops.get(&object) {
+            stop.asked.store(true, Ordering::Relaxed);
+            stop.wake.notify_one();
+        }
+    }
+}
+
+impl Uploads {
+    /// Sends one object; the end goes to the core.
+    pub async fn send(self: Arc<Self>, state: ObjectState, acked: Vec<(u32, String)>) {
+        let object = state.object.id;
+        let stop = self.stops.start(object);
+        let done = self.progress.upload_starts(object);
+        let end = self.run(state, acked, &stop, &done).await;
+        self.progress.upload_ends(object);
+        self.stops.end(object);
+        // The core is only gone when the daemon is stopping.
+        let _ = self.core.send(Event::UploadEnded { object, end }).await;
+    }
+
+    async fn run(
+        &self,
+        state: ObjectState,
+        acked: Vec<(u32, String)>,
+        stop: &Stop,
+        done: &AtomicU64,
+    ) -> UploadEnd {
+        let object = Arc::new(state.object);
+        let file = match self.spool.open(object.id) {
+            Ok(file) if file.size() == object.sealed.size => file,
+            Ok(_) => return UploadEnd::SpoolDamaged { words: "its spool file is cut off".into() },
+            Err(error) => return UploadEnd::SpoolDamaged { words: super::chain(&error) },
+        };
+        let resume = Resume {
+            upload: state.upload,
+            acked: acked.into_iter().collect(),
+            attempts: state.attempts,
+            retry_at: None,
+            maybe_begun: true,
+        };
+        let seed = store_seed(object.id);
+        let limits = match self.limits().await {
+            Ok(limits) => limits,
+            Err(error) => {
+                let attempts = resume.attempts + 1;
+                let mut random = Random::new(seed.wrapping_add(attempts.into()));
+                let wait = self.limits.backoff.wait(error.fault, attempts, &mut random);
+                let retry_at = self.clock.now().checked_add(wait).unwrap_or(Timestamp::MAX);
+                let words = error.to_string();
+                return UploadEnd::Failed { attempts, words, retry_at, store_wide: true };
+            }
+        };
+        let mut machine = Upload::new(object.clone(), resume, limits, seed);
+        let mut calls = JoinSet::new();
+        let mut last_failure: Option<StoreError> = None;
+        loop {
+            if stop.asked.load(Ordering::Relaxed) {
+                machine.allow_parts(0);
+            }
+            done.store(machine.acked_bytes(), Ordering::Relaxed);
+            match machine.poll(self.clock.now()) {
+                Step::Remember(facts) => {
+                    if self.core.remember(facts).await.is_err() {
+                        return UploadEnd::Preempted;
+                    }
+                }
+                Step::Do(call) => {
+                    let (store, file, object) = (self.store.clone(), file.clone(), object.clone());
+                    let connections = self.connections.clone();
+                    calls.spawn(async move {
+                        // Never closed; without a permit the part would only be too early.
+                        let part = matches!(call, Call::PutPart { .. });
+                        let permit = if part { connections.acquire().await.ok() } else { None };
+                        let result = perform(&*store, &object, &file, &call).await;
+                        drop(permit);
+                        (call, result)
+                    });
+                }
+                Step::Wait(until) => {
+                    let now = self.clock.now();
+                    let wait = until.duration_since(now);
+                    if wait > WAIT_IN_SLOT || stop.asked.load(Ordering::Relaxed) {
+                        return failed(&machine, until, last_failure.as_ref());
+                    }
+                    let wait = Duration::try_from(wait).unwrap_or_default();
+                    tokio::select! {
+                        () = tokio::time::sleep(wait) => {}
+                        () = stop.wake.notified() => {}
+                    }
+                }
+                Step::Idle => {
+                    let finished = tokio::select! {
+                        finished = calls.join_next() => finished,
+                        () = stop.wake.notified() => continue,
+                    };
+                    let Some(Ok((call, result))) = finished else {
+                        // A call that panicked: whatever it did, the next attempt looks first.
+                        let until = self.clock.now().saturating_add(WAIT_IN_SLOT);
+                        return failed(&machine, until.unwrap_or(Timestamp::MAX), None);
+                    };
+                    if let (Call::PutPart { number, .. }, Ok(_)) = (&call, &result) {
+                        self.progress.sent(object.table.part_len(*number, object.sealed.size));
+                    }
+                    if let Err(error) = &result {
+                        tracing::debug!(object = %object.id, %error, "a call to the store failed");
+                        last_failure = Some(error.clone());
+                    }
+                    machine.handle(self.clock.now(), call, result);
+                }
+                Step::Paused => return UploadEnd::Preempted,
+                Step::Done(proof) => {
+                    return UploadEnd::Stored {
+                        level: proof.level(),
+                        version: proof.head().version.clone(),
+                    };
+                }
+                Step::GiveUp(end) => {
+                    return match end.why {
+                        Why::SpoolDamaged => UploadEnd::SpoolDamaged { words: end.words },
+                        Why::Unequal | Why::Refused => UploadEnd::Failed {
+                            attempts: machine.attempts() + 1,
+                            words: end.words,
+                            retry_at: self
+                                .clock
+                                .now()
+                                .saturating_add(GAVE_UP_FOR)
+                                .unwrap_or(Timestamp::MAX),
+                            store_wide: false,
+                        },
+                    };
+                }
+            }
+        }
+    }
+
+    /// The limits with what this store was seen to enforce.
+    async fn limits(&self) -> Result<Limits, StoreError> {
+        let probe = self.probed.get_or_try_init(|| self.store.probe(&self.probe_prefix)).await?;
+        if !probe.signature {
+            return Err(StoreError {
+                call: "probe",
+                fault: Fault::Denied,
+                words: "the store takes requests with a wrong signature: anybody can write to it; \
+                        nothing is sent there"
+                    .into(),
+            });
+        }
+        Ok(Limits { enforces: probe.enforces, ..self.limits })
+    }
+
+    /// Looks at the stored object once more, signs what the store says and keeps it on disk.
+    ///
+    /// # Errors
+    /// In words; it is tried again.
+    pub async fn write_receipt(&self, state: &ObjectState) -> Result<ReceiptRef, String> {
+        let object = &state.object;
+        let (level, _) = state.stored.clone().ok_or("the object is not stored")?;
+        let head = self.store.head(&object.key).await.map_err(|error| error.to_string())?;
+        let head = head.ok_or("the store no longer has the object it acknowledged")?;
+        let proof = StoredProof::again(object, head, level)
+            .ok_or("the store now has something else under the object's key")?;
+        let anchor = self.journal.head();
+        let now = self.clock.now();
+        let place = self.place.clone();
+        let receipt = Receipt::new(&self.dock, object, &proof, place, anchor, now);
+        let bytes = receipt.sign(&self.key);
+        let sha256 = crate::types::Sha256Digest::of(&bytes);
+        let path = receipt_path(&self.receipts, object.id);
+        let written = tokio::task::spawn_blocking(move || write_durably(&path, &bytes)).await;
+        written
+            .map_err(|error| error.to_string())?
+            .map_err(|error| format!("the receipt cannot be written: {error}"))?;
+        Ok(ReceiptRef { sha256, level })
+    }
+
+    /// Puts the receipt beside the object in the store.
+    ///
+    /// # Errors
+    /// In words; it is tried again.
+    pub async fn place_receipt(&self, object: &SealedObject) -> Result<(), String> {
+        let path = receipt_path(&self.receipts, object.id);
+        let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let key = format!("{}.receipt", object.key);
+        self.store
+            .put_small(&key, bytes, "application/json")
+            .await
+            .map_err(|error| error.to_string())
+    }
+}
+
+fn failed(machine: &Upload, retry_at: Timestamp, failure: Option<&StoreError>) -> UploadEnd {
+    let store_wide = failure.is_none_or(|error| match error.fault {
+        Fault::Network
+        | Fault::Server
+        | Fault::Busy { .. }
+        | Fault::Full
+        | Fault::Denied
+        | Fault::Skewed
+        | Fault::NotTheStore => true,
+        Fault::Missing
+        | Fault::Conflict
+        | Fault::Exists
+        | Fault::BadDigest
+        | Fault::Refused
+        | Fault::Spool => false,
+    });
+    UploadEnd::Failed {
+        attempts: machine.attempts(),
+        words: failure.map_or_else(|| "a call ended oddly".into(), ToString::to_string),
+        retry_at,
+        store_wide,
+    }
+}
+
+/// Where a receipt lies on the dock.
+pub fn receipt_path(folder: &Path, object: ObjectId) -> PathBuf {
+    folder.join(format!("{object}.receipt"))
+}
+
+/// tmp, fsync, rename, fsync of the folder: a receipt is whole or not there.
+fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("receipt.tmp");
+    let mut file = File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    match path.parent() {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,293 @@
+//! What the demo can show for itself at the end, and whether every segment got there.
+
+use super::{failed, workspace::Workspace};
+use crate::{
+    cli::{Complaint, render},
+    custody::receipt::Receipt,
+    daemon::chain,
+    dock::{
+        Stage,
+        report::{SegmentRow, StatusReport},
+    },
+    journal::offline,
+    types::{FileKind, ObjectId, Sha256Digest},
+};
+use serde::Serialize;
+use std::{
+    fs::{self, File},
+    io::{self, BufReader, Read},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Objects that are opened again with the identity, at most, and their bytes in all.
+const OPEN_MAX: (usize, u64) = (8, 256 << 20);
+
+/// Everything, in one JSON object.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    /// Every segment reached the end: stored, receipted, and released where that is allowed.
+    pub complete: bool,
+    cameras: usize,
+    recordings: u64,
+    segments: u64,
+    files: u64,
+    bytes: u64,
+    verified: u64,
+    matched: u64,
+    unverified: u64,
+    unsound: u64,
+    stored_objects: u64,
+    stored_bytes: u64,
+    receipts: u64,
+    released: u64,
+    gaps: u64,
+    /// Sealed objects opened again with the identity, each equal to what was on the camera.
+    opened: usize,
+    seconds: f64,
+    custody: Custody,
+    problems: Vec<String>,
+    workspace: Option<PathBuf>,
+    objects: Option<PathBuf>,
+    /// The command that opens one sealed object.
+    open_with: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Custody {
+    whole: bool,
+    lines: u64,
+    head: Sha256Digest,
+}
+
+struct Proof {
+    receipts: u64,
+    opened: usize,
+    problems: Vec<String>,
+    example: Option<(PathBuf, String)>,
+}
+
+impl Summary {
+    pub fn make(
+        work: &Workspace,
+        status: &StatusReport,
+        rows: &[SegmentRow],
+        took: Duration,
+        foreign_store: bool,
+    ) -> Result<Self, Complaint> {
+        let objects = work.path("store/evidence/objects");
+        let proof = prove(work, rows, (!foreign_store).then_some(objects.as_path()))?;
+        let anchors = receipts_in(&work.path("state/receipts"))?;
+        let anchors: Vec<_> = anchors.iter().map(|(_, r)| r.custody).collect();
+        let report = offline::verify(&work.path("state/journal"), &anchors)
+            .map_err(|error| failed(chain(&error)))?;
+        let mut problems = status.problems.clone();
+        problems.extend(proof.problems);
+        if !report.is_whole() {
+            problems.push("the custody log does not verify".into());
+        }
+        for row in rows {
+            let camera = work.camera_of(status, &row.camera);
+            let released = row.stage == Stage::Released;
+            let stored = row.stage == Stage::Receipted;
+            let must_go = camera.is_some_and(|camera| camera.erase);
+            if !(released || stored && !must_go) {
+                problems.push(format!(
+                    "{} on {} is only {}",
+                    row.path,
+                    row.camera,
+                    row.stage.as_str()
+                ));
+            }
+        }
+        if rows.is_empty() {
+            problems.push("no file was found on any camera".into());
+        }
+        let count = |stage: Stage| {
+            status.segments.iter().filter(|a| a.stage == stage).map(|a| a.count).sum::<u64>()
+        };
+        let media = rows.iter().filter(|row| row.kind == FileKind::Media).count() as u64;
+        Ok(Self {
+            complete: problems.is_empty(),
+            cameras: status.bays.iter().filter(|bay| bay.camera.is_some()).count(),
+            recordings: status.recordings,
+            segments: media,
+            files: rows.len() as u64,
+            bytes: rows.iter().map(|row| row.size).sum(),
+            verified: status.verified,
+            matched: status.matched,
+            unverified: status.unverified,
+            unsound: status.mismatched + status.partial + status.unreadable,
+            stored_objects: status.stored.count,
+            stored_bytes: status.stored.bytes,
+            receipts: proof.receipts,
+            released: count(Stage::Released),
+            gaps: status.gaps,
+            opened: proof.opened,
+            seconds: (took.as_secs_f64() * 100.0).round() / 100.0,
+            custody: Custody {
+                whole: report.is_whole(),
+                lines: report.lines,
+                head: report.head.hash,
+            },
+            problems,
+            workspace: work.is_kept().then(|| work.root().to_owned()),
+            objects: (!foreign_store && work.is_kept()).then_some(objects),
+            open_with: proof.example.map(|(path, name)| {
+                format!(
+                    "age -d -i {} -o {name} {}",
+                    work.path("identity.txt").display(),
+                    path.display()
+                )
+            }),
+        })
+    }
+
+    pub fn print(&self, as_json: bool) {
+        if as_json {
+            let value = serde_json::to_value(self).unwrap_or_default();
+            render::print(&render::json(&value));
+        } else {
+            render::print(&self.words());
+        }
+    }
+
+    fn words(&self) -> String {
+        let s = self;
+        let line = |name: &str, text: String| format!("  {name:<10} {text}\n");
+        let mut out = String::from("\n");
+        out.push_str(&line(
+            "cameras",
+            format!("{} docked, {} recordings, {} segments", s.cameras, s.recordings, s.segments),
+        ));
+        out.push_str(&line("read", format!("{} files, {}", s.files, render::bytes(s.bytes))));
+        out.push_str(&line(
+            "verified",
+            format!(
+                "{} signed by their camera, {} listed, {} without a digest, {} failed",
+                s.verified, s.matched, s.unverified, s.unsound
+            ),
+        ));
+        out.push_str(&line(
+            "stored",
+            format!("{} sealed objects, {}", s.stored_objects, render::bytes(s.stored_bytes)),
+        ));
+        out.push_str(&line("receipts", format!("{} signed and checked", s.receipts)));
+        out.push_str(&line("released", format!("{} files erased by the rule", s.released)));
+        if s.opened > 0 {
+            let text = format!("{} objects with the identity, each equal to its source", s.opened);
+            out.push_str(&line("opened", text));
+        }
+        out.push_str(&line(
+            "custody",
+            format!(
+                "{} lines, {}; head {}",
+                s.custody.lines,
+                if s.custody.whole { "whole" } else { "NOT WHOLE" },
+                s.custody.head
+            ),
+        ));
+        out.push_str(&line("time", format!("{:.1} s", s.seconds)));
+        s.problems.iter().for_each(|problem| out.push_str(&format!("\n! {problem}")));
+        out.push('\n');
+        match (&s.objects, &s.open_with) {
+            (Some(objects), Some(command)) => out.push_str(&format!(
+                "The sealed objects lie in {}\nOpen one:\n  {command}\n",
+                objects.display()
+            )),
+            (None, Some(command)) if s.workspace.is_some() => {
+                out.push_str(&format!("Open an object of your store:\n  {command}\n"));
+            }
+            _ => out.push_str(
+                "The workspace is gone again. Keep it, to open the objects yourself with age:\n  \
+                 bwvdock demo --keep DIR\n",
+            ),
+        }
+        if s.complete {
+            out.push_str("Every segment reached the end.\n");
+        } else {
+            out.push_str("Not every segment reached the end; see the lines with ! above.\n");
+        }
+        out
+    }
+}
+
+fn receipts_in(folder: &Path) -> Result<Vec<(PathBuf, Receipt)>, Complaint> {
+    let entries =
+        fs::read_dir(folder).map_err(|error| failed(format!("{}: {error}", folder.display())))?;
+    let mut receipts = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| failed(error.to_string()))?.path();
+        if path.extension().is_some_and(|extension| extension == "receipt") {
+            let bytes = fs::read(&path).map_err(|error| failed(error.to_string()))?;
+            let receipt = Receipt::verify(&bytes, None).map_err(|error| {
+                failed(format!("{} does not hold: {}", path.display(), chain(&error)))
+            })?;
+            receipts.push((path, receipt));
+        }
+    }
+    receipts.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(receipts)
+}
+
+/// Checks the receipts, and opens some sealed objects as they lie in the store.
+fn prove(
+    work: &Workspace,
+    rows: &[SegmentRow],
+    objects: Option<&Path>,
+) -> Result<Proof, Complaint> {
+    let receipts = receipts_in(&work.path("state/receipts"))?;
+    let mut proof =
+        Proof { receipts: receipts.len() as u64, opened: 0, problems: Vec::new(), example: None };
+    let Some(objects) = objects else { return Ok(proof) };
+    let identity =
+        fs::read_to_string(work.path("identity.txt")).map_err(|error| failed(error.to_string()))?;
+    let key_of = |object: ObjectId| {
+        receipts.iter().find(|(_, r)| r.object == object).map(|(_, r)| r.key.clone())
+    };
+    let mut left = OPEN_MAX.1;
+    for row in rows.iter().filter(|row| row.kind == FileKind::Media) {
+        let (Some(object), Some(expected)) = (row.object, row.sha256) else { continue };
+        let Some(key) = key_of(object) else {
+            proof.problems.push(format!("there is no receipt for {}", row.path));
+            continue;
+        };
+        if proof.opened == OPEN_MAX.0 || row.size > left {
+            continue;
+        }
+        left -= row.size;
+        let path = objects.join(key);
+        match open(&path, &identity) {
+            Ok(found) if found == expected => proof.opened += 1,
+            Ok(_) => proof.problems.push(format!("{} opens to other bytes", path.display())),
+            Err(error) => proof.problems.push(format!("{}: {error}", path.display())),
+        }
+        let name = String::from_utf8_lossy(row.path.name()).into_owned();
+        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        let name = if plain { name } else { "opened".into() };
+        proof.example.get_or_insert((path, name));
+    }
+    Ok(proof)
+}
+
+/// SHA-256 of what a sealed object opens to.
+fn open(path: &Path, identity: &str) -> io::Result<Sha256Digest> {
+    let file = BufReader::new(File::open(path)?);
+    let line = identity.lines().find(|line| line.starts_with("AGE-SECRET-KEY-")).unwrap_or("");
+    let identity: age::x25519::Identity = line.parse().map_err(io::Error::other)?;
+    let decryptor = age::Decryptor::new(file).map_err(io::Error::other)?;
+    let mut reader = decryptor
+        .decrypt(std::iter::once(&identity as &dyn age::Identity))
+        .map_err(io::Error::other)?;
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match reader.read(&mut buffer)? {
+            0 => break,
+            n => context.update(&buffer[..n]),
+        }
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    Ok(Sha256Digest(digest))
+}

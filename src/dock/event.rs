@@ -1,0 +1,275 @@
+//! What comes in and what goes out: the dock's rules speak to the world only in these.
+
+use crate::{
+    evidence::Plan,
+    release::ErasePermit,
+    types::{
+        Actor, BayName, CameraId, Class, ObjectId, ReceiptLevel, RecordingId, SegmentId,
+        fact::{ClockOffset, Content, Fact, Hashed, PartTable, ReceiptRef, Source, Target},
+    },
+};
+use jiff::Timestamp;
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The daemon is up and the doors are open.
+    Started(Started),
+    Stopping {
+        why: String,
+    },
+    CameraArrived(Arrival),
+    /// A bay holds something that cannot be used; `words` say what and what to do.
+    BayTrouble {
+        bay: BayName,
+        words: String,
+    },
+    CameraGone {
+        bay: BayName,
+    },
+    Listed {
+        bay: BayName,
+        listed: Listed,
+    },
+    ListFailed {
+        bay: BayName,
+        words: String,
+    },
+    Copied {
+        bay: BayName,
+        segment: SegmentId,
+        object: ObjectId,
+        result: CopyResult,
+    },
+    RecordSealed {
+        recording: RecordingId,
+        object: ObjectId,
+        result: CopyResult,
+    },
+    SecondRead {
+        bay: BayName,
+        segment: SegmentId,
+        result: Result<Hashed, String>,
+    },
+    Erased {
+        bay: BayName,
+        results: Vec<(SegmentId, EraseResult)>,
+    },
+    UploadEnded {
+        object: ObjectId,
+        end: UploadEnd,
+    },
+    ReceiptWritten {
+        object: ObjectId,
+        result: Result<ReceiptRef, String>,
+    },
+    ReceiptPlaced {
+        object: ObjectId,
+        result: Result<(), String>,
+    },
+    SpoolFreed {
+        object: ObjectId,
+    },
+    /// The spool has no file for an object that still needs one.
+    SpoolMissing {
+        object: ObjectId,
+    },
+    Asked {
+        actor: Actor,
+        command: Command,
+    },
+    /// Time passed; sent about once a second.
+    Tick,
+}
+
+/// What is known at start.
+#[derive(Debug)]
+pub struct Started {
+    pub fact: Fact,
+    /// Facts about repairs that opening the journal made.
+    pub repairs: Vec<Fact>,
+}
+
+/// A camera that answered and was recognised.
+#[derive(Debug)]
+pub struct Arrival {
+    pub bay: BayName,
+    pub camera: CameraId,
+    pub profile: String,
+    pub model: Option<String>,
+    pub clock: Option<ClockOffset>,
+    /// The mount and the bay's configuration allow erasing.
+    pub erase_allowed: bool,
+}
+
+/// A complete look at a camera, already turned into recordings by its profile.
+#[derive(Debug)]
+pub struct Listed {
+    pub plan: Plan,
+    pub files: u64,
+    pub bytes: u64,
+}
+
+/// How a copy ended.
+#[derive(Debug)]
+pub enum CopyResult {
+    /// Whole under its final name in the spool, opened again and equal.
+    Sealed {
+        plain: Hashed,
+        sealed: Hashed,
+        table: PartTable,
+        /// In words, when reading the source failed for good and only a prefix is sealed.
+        read_failed: Option<String>,
+    },
+    /// The camera is gone; what was sealed so far waits in memory for its return.
+    Gone,
+    /// No room in the spool now; reading waits.
+    SpoolFull,
+    /// Nothing was kept.
+    Failed { words: String },
+}
+
+/// How one erase ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EraseResult {
+    Erased,
+    /// It was not there any more.
+    Absent,
+    Failed(String),
+    /// The camera went away before this one's turn.
+    Gone,
+}
+
+/// How an upload ended.
+#[derive(Debug)]
+pub enum UploadEnd {
+    Stored {
+        level: ReceiptLevel,
+        version: Option<String>,
+    },
+    /// It gave way to something more urgent, or to a pause; nothing is wrong.
+    Preempted,
+    /// Try again not before `retry_at`; `store_wide` when the store, not the object, is the cause.
+    Failed {
+        attempts: u32,
+        words: String,
+        retry_at: Timestamp,
+        store_wide: bool,
+    },
+    /// The sealed object in the spool is not what was sealed.
+    SpoolDamaged {
+        words: String,
+    },
+}
+
+/// What a person may ask for.
+#[derive(Debug, Clone)]
+pub enum Command {
+    Pause {
+        target: Target,
+        reason: String,
+    },
+    Resume {
+        target: Target,
+    },
+    Retry {
+        target: Target,
+    },
+    Hold {
+        target: Target,
+        reason: String,
+    },
+    Unhold {
+        target: Target,
+        reason: String,
+    },
+    Reclass {
+        recording: RecordingId,
+        class: Class,
+        reason: String,
+    },
+    /// Look at every docked camera again, and at everything that could be released, now.
+    Release,
+}
+
+/// What the shell must do; results come back as events.
+#[derive(Debug)]
+pub enum Action {
+    List {
+        bay: BayName,
+    },
+    Copy {
+        bay: BayName,
+        segment: SegmentId,
+        object: ObjectId,
+        source: Source,
+    },
+    /// Abandon the running copy in this bay; its state is kept for later.
+    StopCopy {
+        bay: BayName,
+    },
+    SecondRead {
+        bay: BayName,
+        segment: SegmentId,
+        source: Source,
+    },
+    Erase {
+        bay: BayName,
+        permits: Vec<ErasePermit>,
+    },
+    SealRecord {
+        recording: RecordingId,
+        object: ObjectId,
+    },
+    /// Remove a sealed object that no fact refers to.
+    Discard {
+        object: ObjectId,
+    },
+    Upload {
+        object: ObjectId,
+    },
+    /// Hand out no further parts, then end.
+    StopUpload {
+        object: ObjectId,
+    },
+    WriteReceipt {
+        object: ObjectId,
+    },
+    PlaceReceipt {
+        object: ObjectId,
+    },
+    FreeSpool {
+        object: ObjectId,
+    },
+}
+
+/// The answer to one event: remember the facts, and once they are durable do the actions.
+#[derive(Debug, Default)]
+pub struct Step {
+    pub facts: Vec<crate::types::fact::NewFact>,
+    pub actions: Vec<Action>,
+    /// The reply to [`Event::Asked`].
+    pub reply: Option<Result<String, String>>,
+    /// Poll again even though this step is empty: a walk over many records goes on.
+    pub again: bool,
+}
+
+impl Step {
+    /// Nothing to remember, nothing to do, nothing more to ask.
+    pub fn is_idle(&self) -> bool {
+        self.facts.is_empty() && self.actions.is_empty() && !self.again
+    }
+
+    pub(super) fn fact(&mut self, fact: Fact) {
+        self.facts.push(fact.into());
+    }
+
+    pub(super) fn act(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+}
+
+/// Whether an object describes a recording rather than holding a segment.
+pub fn is_record(content: &Content) -> bool {
+    matches!(content, Content::Record(_))
+}

@@ -1,0 +1,326 @@
+//! From a camera's listing to facts: what is new, what is back, what is missing.
+//!
+//! A plan may name tens of thousands of files, so it is worked off in bounded steps.
+
+use super::{
+    Dock, IndexBroken, Records, Stage, View,
+    event::{Listed, Step},
+    machine::Work,
+    releasing::ReleasePass,
+    state::{RecordingState, SegmentState, key},
+};
+use crate::{
+    evidence::{self, FindingKind, LastLink, PlannedFile, PlannedRecording},
+    types::{
+        BayName, CameraId, RecordingId, SegmentId, SourcePath,
+        fact::{Fact, Gap, Recording},
+    },
+};
+use jiff::{SignedDuration, Timestamp};
+use std::{collections::HashSet, ops::ControlFlow, vec};
+
+/// Files worked off in one step; bounds memory and the size of one commit.
+const STEP_FILES: usize = 256;
+/// Findings of one listing that are written to the log; the rest is counted.
+const FINDINGS_MAX: usize = 32;
+/// A docked camera is looked at again this long after its last listing.
+const LIST_EVERY: SignedDuration = SignedDuration::from_mins(5);
+const LIST_RETRY: SignedDuration = SignedDuration::from_secs(10);
+
+/// The rest of a plan.
+#[derive(Debug)]
+pub(super) struct Ingest {
+    recordings: vec::IntoIter<PlannedRecording>,
+    current: Option<Current>,
+    listed: HashSet<SourcePath>,
+    /// Where the search for vanished files goes on; none before it began.
+    vanished_from: Option<Vec<u8>>,
+    files: u64,
+    bytes: u64,
+    new_files: u64,
+}
+
+/// The rest of one recording of a plan.
+#[derive(Debug)]
+struct Current {
+    recording: RecordingId,
+    missing: vec::IntoIter<(u32, SourcePath)>,
+    files: vec::IntoIter<PlannedFile>,
+}
+
+impl Dock {
+    pub(super) fn handle_listed(
+        &mut self,
+        now: Timestamp,
+        name: &BayName,
+        listed: Listed,
+        view: &dyn View,
+        step: &mut Step,
+    ) -> Result<(), IndexBroken> {
+        let Some(bay) = self.finish_work(name, Work::List) else { return Ok(()) };
+        let Listed { plan, files, bytes } = listed;
+        // A late answer of the camera that was in this bay before.
+        if plan.camera != bay.camera {
+            bay.list_due = true;
+            return Ok(());
+        }
+        bay.listed_at = Some(now);
+        bay.on_camera = (files, bytes);
+        bay.settled = false;
+        bay.release = ReleasePass::default();
+        let camera = bay.camera.clone();
+        let mut findings = Vec::new();
+        for finding in plan.findings.iter().filter(|finding| finding.kind.is_grave()) {
+            match &finding.path {
+                // A file that was copied or released is missing by right.
+                Some(path)
+                    if finding.kind == FindingKind::Missing && was_taken(&camera, path, view)? => {}
+                Some(path) => findings.push(format!("{path}: {}", finding.words)),
+                None => findings.push(finding.words.clone()),
+            }
+        }
+        if bay.findings != findings {
+            for words in findings.iter().take(FINDINGS_MAX) {
+                step.fact(Fact::BayTrouble { bay: name.clone(), words: words.clone() });
+            }
+        }
+        bay.problem = None;
+        bay.findings = findings;
+        let history = view.camera(&camera)?.and_then(|camera| camera.last_manifest);
+        let history = history.map(|(sequence, sha256)| LastLink { sequence, sha256 });
+        for gap in evidence::continuity(history, &plan.links()) {
+            if view.get(&key::gap(&camera, &gap))?.is_some() {
+                continue;
+            }
+            step.fact(Fact::GapFound { camera: camera.clone(), gap });
+        }
+        let listed = plan
+            .recordings
+            .iter()
+            .flat_map(|recording| recording.files.iter().map(|file| file.source.path.clone()))
+            .collect();
+        bay.ingest = Some(Ingest {
+            recordings: plan.recordings.into_iter(),
+            current: None,
+            listed,
+            vanished_from: None,
+            files,
+            bytes,
+            new_files: 0,
+        });
+        Ok(())
+    }
+
+    pub(super) fn handle_list_failed(
+        &mut self,
+        now: Timestamp,
+        name: &BayName,
+        words: String,
+        step: &mut Step,
+    ) {
+        let Some(bay) = self.finish_work(name, Work::List) else { return };
+        bay.list_due = true;
+        bay.list_retry_at = now.saturating_add(LIST_RETRY).ok();
+        if bay.problem.as_ref() != Some(&words) {
+            step.fact(Fact::BayTrouble { bay: name.clone(), words: words.clone() });
+            bay.problem = Some(words);
+        }
+    }
+
+    /// Works off a piece of the plan, and says whether there was one; also decides when to look
+    /// at the camera again.
+    pub(super) fn poll_ingest(
+        &mut self,
+        now: Timestamp,
+        name: &BayName,
+        view: &dyn View,
+        step: &mut Step,
+    ) -> Result<bool, IndexBroken> {
+        let Some(bay) = self.bays.get_mut(name) else { return Ok(false) };
+        let Some(mut ingest) = bay.ingest.take() else {
+            let due = bay.listed_at.is_some_and(|at| now.duration_since(at).abs() >= LIST_EVERY);
+            bay.list_due |= due;
+            return Ok(false);
+        };
+        let (camera, profile) = (bay.camera.clone(), bay.profile.clone());
+        let mut budget = STEP_FILES;
+        while budget > 0 {
+            match &mut ingest.current {
+                None => match ingest.recordings.next() {
+                    Some(planned) => {
+                        budget -= 1;
+                        let recording =
+                            self.recording_facts(now, &camera, &profile, &planned, view, step)?;
+                        let (missing, files) =
+                            (planned.missing.into_iter(), planned.files.into_iter());
+                        ingest.current = Some(Current { recording, missing, files });
+                    }
+                    None => break,
+                },
+                Some(Current { recording, missing, files }) => {
+                    let (camera, recording) = (&camera, *recording);
+                    if let Some((index, path)) = missing.next() {
+                        budget -= 1;
+                        missing_fact(camera, Gap::Segment { recording, index, path }, view, step)?;
+                    } else if let Some(file) = files.next() {
+                        budget -= 1;
+                        ingest.new_files +=
+                            self.file_facts(now, camera, recording, file, view, step)?;
+                    } else {
+                        ingest.current = None;
+                    }
+                }
+            }
+        }
+        if budget > 0 && !vanished_facts(&camera, &mut ingest, view, step)? {
+            step.fact(Fact::CameraListed {
+                camera,
+                files: ingest.files,
+                bytes: ingest.bytes,
+                new_files: ingest.new_files,
+            });
+            return Ok(true);
+        }
+        // Facts of this step must be folded before the next: hand the rest back.
+        step.again = true;
+        if let Some(bay) = self.bays.get_mut(name) {
+            bay.ingest = Some(ingest);
+        }
+        Ok(true)
+    }
+
+    fn recording_facts(
+        &mut self,
+        now: Timestamp,
+        camera: &CameraId,
+        profile: &str,
+        planned: &PlannedRecording,
+        view: &dyn View,
+        step: &mut Step,
+    ) -> Result<RecordingId, IndexBroken> {
+        let known = view.recording_named(camera, &planned.name)?;
+        let state = known.map(|id| view.recording(id)).transpose()?.flatten();
+        let id = known.unwrap_or_else(|| RecordingId(self.ids.next(now)));
+        let recording = described(id, camera, profile, planned, state.as_ref());
+        if state.as_ref().is_none_or(|state| state.recording != recording) {
+            self.recording_changed(id);
+            step.fact(Fact::RecordingSeen { recording });
+        }
+        Ok(id)
+    }
+
+    /// Facts about one listed file; 1 if it is new.
+    fn file_facts(
+        &mut self,
+        now: Timestamp,
+        camera: &CameraId,
+        recording: RecordingId,
+        file: PlannedFile,
+        view: &dyn View,
+        step: &mut Step,
+    ) -> Result<u64, IndexBroken> {
+        let known = view.segment_at(camera, file.source.path.as_bytes())?;
+        if let Some(state) = known.map(|id| view.segment(id)).transpose()?.flatten() {
+            let same = is_same(&state, &file);
+            match state.stage {
+                Stage::Released => {}
+                Stage::Vanished if same => {
+                    step.fact(Fact::SegmentSeen { segment: state.segment });
+                    return Ok(0);
+                }
+                // An erase that a crash or a pulled camera cut short: it is here, so ask again.
+                Stage::Releasing if same => {
+                    let words = "the erase was cut short; the file is still there".into();
+                    step.fact(Fact::ReleaseFailed { segment: state.segment.id, words });
+                    return Ok(0);
+                }
+                _ if same => return Ok(0),
+                Stage::Vanished => {}
+                // Another file under the same name: the one we knew is gone.
+                _ => step.fact(Fact::SegmentVanished { segment: state.segment.id }),
+            }
+        }
+        let segment = file.to_fact(SegmentId(self.ids.next(now)), recording, camera);
+        step.fact(Fact::SegmentSeen { segment });
+        Ok(1)
+    }
+}
+
+fn was_taken(camera: &CameraId, path: &SourcePath, view: &dyn View) -> Result<bool, IndexBroken> {
+    let segment = view.segment_at(camera, path.as_bytes())?;
+    let state = segment.map(|id| view.segment(id)).transpose()?.flatten();
+    Ok(state.is_some_and(|state| state.sealed.is_some() || state.stage == Stage::Released))
+}
+
+/// Reports a file that the camera's own list names and that never arrived, once.
+fn missing_fact(
+    camera: &CameraId,
+    gap: Gap,
+    view: &dyn View,
+    step: &mut Step,
+) -> Result<(), IndexBroken> {
+    let Gap::Segment { path, .. } = &gap else { return Ok(()) };
+    if !was_taken(camera, path, view)? && view.get(&key::gap(camera, &gap))?.is_none() {
+        step.fact(Fact::GapFound { camera: camera.clone(), gap });
+    }
+    Ok(())
+}
+
+/// Whether a listed file is the one already known: same size, same time, and the camera says the
+/// same of its bytes.
+fn is_same(state: &SegmentState, file: &PlannedFile) -> bool {
+    state.segment.source == file.source
+}
+
+/// The recording as it stands now. Its class may have been raised by a person: a listing never
+/// lowers it.
+fn described(
+    id: RecordingId,
+    camera: &CameraId,
+    profile: &str,
+    planned: &PlannedRecording,
+    state: Option<&RecordingState>,
+) -> Recording {
+    let fresh = planned.to_fact(id, camera, profile);
+    match state {
+        None => fresh,
+        Some(state) => Recording { class: state.recording.class.min(fresh.class), ..fresh },
+    }
+}
+
+/// Known files that the listing no longer has. True while there is more to look at.
+fn vanished_facts(
+    camera: &CameraId,
+    ingest: &mut Ingest,
+    view: &dyn View,
+    step: &mut Step,
+) -> Result<bool, IndexBroken> {
+    let prefix = key::sources(camera);
+    let from = ingest.vanished_from.clone().unwrap_or_else(|| prefix.clone());
+    let (mut gone, mut last, mut looked) = (Vec::new(), None, 0);
+    view.scan(&prefix, &from, &mut |key, value| {
+        looked += 1;
+        let path = SourcePath::new(&key[prefix.len()..]).ok();
+        if path.is_none_or(|path| !ingest.listed.contains(&path)) {
+            gone.extend(SegmentId::from_slice(value));
+        }
+        last = Some(key.to_vec());
+        if looked < STEP_FILES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    for id in gone {
+        let Some(state) = view.segment(id)? else { continue };
+        match state.stage {
+            Stage::Released | Stage::Vanished => {}
+            // The erase had worked; only its report was lost.
+            Stage::Releasing => step.fact(Fact::Released { segment: id }),
+            Stage::Seen | Stage::Sealed | Stage::Stored | Stage::Receipted => {
+                step.fact(Fact::SegmentVanished { segment: id });
+            }
+        }
+    }
+    ingest.vanished_from = last.map(|mut key| {
+        key.push(0);
+        key
+    });
+    Ok(looked == STEP_FILES)
+}

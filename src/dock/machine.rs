@@ -1,0 +1,394 @@
+//! The dock's state machine: one event in, facts and actions out.
+//!
+//! The caller (daemon or simulation) keeps this order, and nothing here works without it:
+//! `handle` the event, commit the facts, perform the actions, then `poll` and again commit and
+//! perform, until `poll` is idle. What `handle` and `poll` read through the view is therefore
+//! always durable, and each piece of work is given out once.
+
+use super::{
+    IndexBroken, Records, View,
+    elapsed::Elapsed,
+    event::{Action, Arrival, Event, Step},
+    ingest::Ingest,
+    recording::Describing,
+    releasing::ReleasePass,
+};
+use crate::{
+    release::Policy,
+    types::{BayName, CameraId, Class, DockId, ObjectId, SegmentId, fact::Fact},
+};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What the configuration says that the rules need.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub dock: DockId,
+    pub bays: Vec<BayName>,
+    /// Bays that copy at the same time.
+    pub copies_max: usize,
+    /// Objects on their way to the store at the same time.
+    pub objects_in_flight: usize,
+    /// How long evidence goes before footage sealed earlier; also how long that can wait at most.
+    pub evidential_head_start: SignedDuration,
+    pub release: Policy,
+    /// Prefix of every object key; empty or ending in `/`.
+    pub key_prefix: String,
+    /// Object-lock retention from capture on; none to set no lock.
+    pub lock_for: Option<SignedDuration>,
+    /// First and longest wait after a failed copy.
+    pub copy_retry: (SignedDuration, SignedDuration),
+    /// Read attempts before a segment that cannot be read is sealed as far as it goes.
+    pub copy_attempts_max: u32,
+}
+
+/// Makes ids: random in the daemon, seeded in the simulation.
+pub trait IdSource: Send {
+    /// A fresh UUID, version 7 for `now`.
+    fn next(&mut self, now: Timestamp) -> uuid::Uuid;
+}
+
+/// What a bay's camera is doing; a camera does one thing at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Work {
+    List,
+    Copy(SegmentId),
+    SecondRead(SegmentId),
+    Erase(usize),
+}
+
+/// A docked camera, as long as it is docked. Not remembered: arrivals are reported again at start.
+#[derive(Debug)]
+pub struct Bay {
+    pub camera: CameraId,
+    pub profile: String,
+    pub erase_allowed: bool,
+    pub work: Option<Work>,
+    pub listed_at: Option<Timestamp>,
+    /// Files and bytes at the last complete listing.
+    pub on_camera: (u64, u64),
+    pub spool_full: bool,
+    pub problem: Option<String>,
+    /// Grave findings of the last listing, in words.
+    pub findings: Vec<String>,
+    /// The last whole walk over the release candidates found nothing more to do.
+    pub settled: bool,
+    pub(super) list_due: bool,
+    pub(super) list_retry_at: Option<Timestamp>,
+    pub(super) ingest: Option<Ingest>,
+    pub(super) release: ReleasePass,
+    /// When it was last given a copy, counted in copies of the dock: bays take turns.
+    pub(super) last_copy: u64,
+    /// Erase batches in a row of which nothing was erased.
+    pub(super) erase_failures: u32,
+}
+
+/// The rules of one dock.
+pub struct Dock {
+    pub(super) settings: Settings,
+    pub(super) ids: Box<dyn IdSource>,
+    pub(super) bays: BTreeMap<BayName, Bay>,
+    /// Bays with something unusable in them, in words.
+    pub(super) troubles: BTreeMap<BayName, String>,
+    /// Cameras whose id is docked elsewhere already: each is let in when the other is out.
+    pub(super) twins: BTreeMap<BayName, Arrival>,
+    /// Segments whose last read differed from the camera's digest: the next read counts.
+    pub(super) suspects: BTreeSet<SegmentId>,
+    pub(super) copies_given: u64,
+    pub(super) elapsed: Elapsed,
+    pub(super) uploads: BTreeMap<ObjectId, Class>,
+    /// Uploads told to stop.
+    pub(super) stopping: BTreeSet<ObjectId>,
+    /// The store as a whole is unwell: nothing is sent before this time.
+    pub(super) store_wait: Option<(Timestamp, String)>,
+    /// Receipts, their placing and the clearing of the spool, under way.
+    pub(super) finishing: BTreeMap<ObjectId, Option<Timestamp>>,
+    pub(super) describing: Describing,
+    pub(super) journal_damaged: bool,
+    pub(super) stopped: bool,
+}
+
+impl Dock {
+    pub fn new(settings: Settings, ids: Box<dyn IdSource>) -> Self {
+        Self {
+            settings,
+            ids,
+            bays: BTreeMap::new(),
+            troubles: BTreeMap::new(),
+            twins: BTreeMap::new(),
+            suspects: BTreeSet::new(),
+            copies_given: 0,
+            elapsed: Elapsed::default(),
+            uploads: BTreeMap::new(),
+            stopping: BTreeSet::new(),
+            store_wait: None,
+            finishing: BTreeMap::new(),
+            describing: Describing::default(),
+            journal_damaged: false,
+            stopped: false,
+        }
+    }
+
+    /// While the journal has a damaged line nothing is released.
+    pub fn set_journal_damaged(&mut self, damaged: bool) {
+        self.journal_damaged = damaged;
+    }
+
+    pub fn journal_is_damaged(&self) -> bool {
+        self.journal_damaged
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub fn bays(&self) -> &BTreeMap<BayName, Bay> {
+        &self.bays
+    }
+
+    pub fn troubles(&self) -> &BTreeMap<BayName, String> {
+        &self.troubles
+    }
+
+    pub fn uploads(&self) -> &BTreeMap<ObjectId, Class> {
+        &self.uploads
+    }
+
+    /// Until when, and why, nothing is sent to the store.
+    pub fn store_wait(&self) -> Option<&(Timestamp, String)> {
+        self.store_wait.as_ref()
+    }
+
+    /// Takes in one event.
+    ///
+    /// # Errors
+    /// [`IndexBroken`]: the daemon must stop and rebuild the index.
+    pub fn handle(
+        &mut self,
+        now: Timestamp,
+        event: Event,
+        view: &dyn View,
+    ) -> Result<Step, IndexBroken> {
+        let mut step = Step::default();
+        self.notice_clock(now);
+        match event {
+            Event::Started(started) => {
+                // Nobody knows how much of the time since the last line really passed.
+                if let Some(last) = view.totals()?.last_at {
+                    self.elapsed.skip(last, now);
+                }
+                step.fact(started.fact);
+                started.repairs.into_iter().for_each(|fact| step.fact(fact));
+            }
+            Event::Stopping { why } => {
+                self.stopped = true;
+                step.fact(Fact::DockStopped { why });
+            }
+            Event::CameraArrived(arrival) => self.handle_arrival(arrival, &mut step),
+            Event::BayTrouble { bay, words } => self.trouble(bay, words, &mut step),
+            Event::CameraGone { bay } => self.handle_gone(bay, &mut step),
+            Event::Listed { bay, listed } => {
+                self.handle_listed(now, &bay, listed, view, &mut step)?
+            }
+            Event::ListFailed { bay, words } => {
+                self.handle_list_failed(now, &bay, words, &mut step)
+            }
+            Event::Copied { bay, segment, object, result } => {
+                self.handle_copied(now, &bay, segment, object, result, view, &mut step)?;
+            }
+            Event::RecordSealed { recording, object, result } => {
+                self.handle_record_sealed(now, recording, object, result, view, &mut step)?;
+            }
+            Event::SecondRead { bay, segment, result } => {
+                self.handle_second_read(now, &bay, segment, result, view, &mut step)?;
+            }
+            Event::Erased { bay, results } => self.handle_erased(now, &bay, results, &mut step),
+            Event::UploadEnded { object, end } => {
+                self.handle_upload_ended(object, end, &mut step);
+            }
+            Event::ReceiptWritten { object, result } => {
+                self.finishing.remove(&object);
+                match result {
+                    Ok(receipt) => {
+                        let camera = view.object(object)?.map(|object| object.camera);
+                        for bay in
+                            self.bays.values_mut().filter(|b| Some(&b.camera) == camera.as_ref())
+                        {
+                            bay.settled = false;
+                            bay.release.hasten();
+                        }
+                        step.fact(Fact::Receipted { object, receipt });
+                    }
+                    Err(_) => self.finish_later(now, object),
+                }
+            }
+            Event::ReceiptPlaced { object, result } => {
+                self.finishing.remove(&object);
+                match result {
+                    Ok(()) => step.fact(Fact::ReceiptPlaced { object }),
+                    Err(_) => self.finish_later(now, object),
+                }
+            }
+            Event::SpoolFreed { object } => {
+                self.finishing.remove(&object);
+                self.bays.values_mut().for_each(|bay| bay.spool_full = false);
+                step.fact(Fact::SpoolFreed { object });
+            }
+            Event::SpoolMissing { object } => {
+                let words = "its file is missing from the spool".to_owned();
+                step.fact(Fact::SpoolDamaged { object, words });
+            }
+            Event::Asked { actor, command } => {
+                self.handle_asked(now, actor, command, view, &mut step)?;
+            }
+            // A full spool is tried again: its disk may have been cleared by somebody else.
+            Event::Tick => self.bays.values_mut().for_each(|bay| bay.spool_full = false),
+        }
+        Ok(step)
+    }
+
+    /// Gives out the next work; call until the step is idle.
+    ///
+    /// # Errors
+    /// [`IndexBroken`]: the daemon must stop and rebuild the index.
+    pub fn poll(&mut self, now: Timestamp, view: &dyn View) -> Result<Step, IndexBroken> {
+        let mut step = Step::default();
+        self.notice_clock(now);
+        if self.stopped {
+            return Ok(step);
+        }
+        let mut turns: Vec<(u64, BayName)> =
+            self.bays.iter().map(|(name, bay)| (bay.last_copy, name.clone())).collect();
+        turns.sort();
+        for (_, bay) in turns {
+            self.poll_bay(now, &bay, view, &mut step)?;
+        }
+        self.poll_records(now, view, &mut step)?;
+        self.poll_finishing(now, view, &mut step)?;
+        self.poll_uploads(now, view, &mut step)?;
+        Ok(step)
+    }
+
+    pub(super) fn object_id(&mut self, now: Timestamp) -> ObjectId {
+        ObjectId(self.ids.next(now))
+    }
+
+    /// A clock that was set back makes every wait too long: they end.
+    fn notice_clock(&mut self, now: Timestamp) {
+        if !self.elapsed.notice(now) {
+            return;
+        }
+        for bay in self.bays.values_mut() {
+            bay.list_retry_at = None;
+            bay.release.next_at = None;
+            bay.release.rest_until = None;
+        }
+        self.store_wait = self.store_wait.take().map(|(until, words)| (until.min(now), words));
+        self.finishing.retain(|_, retry_at| retry_at.is_none());
+        self.describing.retry_at = None;
+    }
+
+    // --- cameras come and go ---
+
+    fn handle_arrival(&mut self, arrival: Arrival, step: &mut Step) {
+        self.handle_gone(arrival.bay.clone(), step);
+        let twin = self.bays.iter().find(|(_, docked)| docked.camera == arrival.camera);
+        if let Some((other, _)) = twin {
+            let words = format!(
+                "a camera calling itself {camera} is in bay {other} too; nothing is read from \
+                 this one. Take one of them out, and check both serial numbers",
+                camera = arrival.camera
+            );
+            self.trouble(arrival.bay.clone(), words, step);
+            self.twins.insert(arrival.bay.clone(), arrival);
+            return;
+        }
+        let Arrival { bay, camera, profile, model, clock, erase_allowed } = arrival;
+        step.fact(Fact::CameraDocked {
+            bay: bay.clone(),
+            camera: camera.clone(),
+            profile: profile.clone(),
+            model,
+            clock,
+        });
+        let docked = Bay {
+            camera,
+            profile,
+            erase_allowed,
+            work: None,
+            listed_at: None,
+            on_camera: (0, 0),
+            spool_full: false,
+            problem: None,
+            findings: Vec::new(),
+            settled: false,
+            list_due: true,
+            list_retry_at: None,
+            ingest: None,
+            release: ReleasePass::default(),
+            last_copy: 0,
+            erase_failures: 0,
+        };
+        self.bays.insert(bay, docked);
+    }
+
+    fn trouble(&mut self, bay: BayName, words: String, step: &mut Step) {
+        if self.troubles.get(&bay) != Some(&words) {
+            step.fact(Fact::BayTrouble { bay: bay.clone(), words: words.clone() });
+            self.troubles.insert(bay, words);
+        }
+    }
+
+    fn handle_gone(&mut self, bay: BayName, step: &mut Step) {
+        self.troubles.remove(&bay);
+        self.twins.remove(&bay);
+        let Some(docked) = self.bays.remove(&bay) else { return };
+        step.fact(Fact::CameraRemoved { bay, camera: docked.camera.clone() });
+        let waiting = self.twins.iter().find(|(_, twin)| twin.camera == docked.camera);
+        if let Some(twin) = waiting.map(|(name, _)| name.clone())
+            && let Some(arrival) = self.twins.remove(&twin)
+        {
+            self.handle_arrival(arrival, step);
+        }
+    }
+
+    /// The bay, if `work` is what it is really doing: late answers of a camera that is gone are
+    /// heard for their facts only.
+    pub(super) fn finish_work(&mut self, bay: &BayName, work: Work) -> Option<&mut Bay> {
+        let docked = self.bays.get_mut(bay)?;
+        if docked.work == Some(work) {
+            docked.work = None;
+        }
+        Some(docked)
+    }
+
+    fn poll_bay(
+        &mut self,
+        now: Timestamp,
+        name: &BayName,
+        view: &dyn View,
+        step: &mut Step,
+    ) -> Result<(), IndexBroken> {
+        // What the listing told is not folded yet: nothing is decided about this camera before.
+        if self.poll_ingest(now, name, view, step)? {
+            return Ok(());
+        }
+        let Some(bay) = self.bays.get_mut(name) else { return Ok(()) };
+        if bay.work.is_some() || bay.ingest.is_some() {
+            return Ok(());
+        }
+        if bay.list_due && bay.list_retry_at.is_none_or(|at| now >= at) {
+            bay.work = Some(Work::List);
+            bay.list_due = false;
+            step.act(Action::List { bay: name.clone() });
+            return Ok(());
+        }
+        if bay.listed_at.is_none() {
+            return Ok(());
+        }
+        if self.poll_copy(now, name, view, step)? {
+            return Ok(());
+        }
+        self.poll_release(now, name, view, step)
+    }
+}

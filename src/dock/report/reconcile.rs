@@ -1,0 +1,202 @@
+//! Three-way reconciliation of every camera, and the release rule without its consequences.
+
+use super::super::{
+    Dock, IndexBroken, Records, Stage, View,
+    state::{CameraState, RecordingState, key},
+};
+use crate::{
+    release::{CONDITIONS, Decision},
+    types::{CameraId, RecordingId, SegmentId, SourcePath},
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, ops::ControlFlow};
+
+/// One camera's account: every file the dock ever saw on it is in exactly one column.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CameraBalance {
+    pub camera: String,
+    pub docked: bool,
+    pub seen: u64,
+    /// On the camera as far as the dock knows.
+    pub on_camera: u64,
+    pub copied: u64,
+    pub stored: u64,
+    pub released: u64,
+    /// Not safe in the store yet.
+    pub outstanding: u64,
+    /// Left the camera before it was safe, and not by the dock.
+    pub lost_sight_of: u64,
+    pub unsound: u64,
+    pub gaps: u32,
+    /// Everything seen is stored, nothing is missing and nothing failed its check.
+    pub clean: bool,
+}
+
+/// # Errors
+/// [`IndexBroken`].
+pub fn reconcile(
+    view: &dyn View,
+    only: Option<&CameraId>,
+) -> Result<Vec<CameraBalance>, IndexBroken> {
+    let mut cameras = BTreeMap::new();
+    for camera in view.list::<CameraState>(key::CAMERAS, b"", usize::MAX)? {
+        if only.is_none_or(|id| *id == camera.id) {
+            let balance = CameraBalance {
+                camera: camera.id.to_string(),
+                docked: camera.docked,
+                gaps: camera.gaps,
+                ..CameraBalance::default()
+            };
+            cameras.insert(camera.id, balance);
+        }
+    }
+    let mut broken = None;
+    let mut vanished = Vec::new();
+    view.scan(
+        key::RECORDINGS,
+        b"",
+        &mut |_, value| match serde_json::from_slice::<RecordingState>(value) {
+            Ok(state) => {
+                if let Some(balance) = cameras.get_mut(&state.recording.camera) {
+                    add(balance, &state);
+                    if state.at(Stage::Vanished) > 0 {
+                        vanished.push((state.recording.camera.clone(), state.recording.id));
+                    }
+                }
+                ControlFlow::Continue(())
+            }
+            Err(error) => {
+                broken = Some(IndexBroken(error.to_string()));
+                ControlFlow::Break(())
+            }
+        },
+    )?;
+    if let Some(error) = broken {
+        return Err(error);
+    }
+    for (camera, recording) in vanished {
+        if let Some(balance) = cameras.get_mut(&camera) {
+            account_for_vanished(view, recording, balance)?;
+        }
+    }
+    let mut balances: Vec<_> = cameras.into_values().collect();
+    for balance in &mut balances {
+        balance.clean = balance.outstanding == 0
+            && balance.lost_sight_of == 0
+            && balance.unsound == 0
+            && balance.gaps == 0;
+    }
+    Ok(balances)
+}
+
+fn add(balance: &mut CameraBalance, state: &RecordingState) {
+    let [seen, sealed, stored, receipted, releasing, released, vanished] = state.files;
+    balance.seen += state.files.iter().sum::<u64>();
+    balance.on_camera += state.files.iter().sum::<u64>() - released - vanished;
+    balance.copied += sealed + stored + receipted + releasing + released;
+    balance.stored += stored + receipted + releasing + released;
+    balance.released += released;
+    balance.outstanding += seen + sealed;
+    balance.unsound += state.unsound;
+}
+
+/// A file that left by another hand may have been copied, even stored, before it went.
+fn account_for_vanished(
+    view: &dyn View,
+    recording: RecordingId,
+    balance: &mut CameraBalance,
+) -> Result<(), IndexBroken> {
+    for raw in view.ids(&key::members(recording), b"", usize::MAX)? {
+        let Ok(id) = SegmentId::from_slice(&raw) else { continue };
+        let Some(state) = view.segment(id)?.filter(|s| s.stage == Stage::Vanished) else {
+            continue;
+        };
+        match &state.sealed {
+            None => balance.lost_sight_of += 1,
+            Some(sealed) => {
+                balance.copied += 1;
+                let stored = view.object(sealed.object)?.is_some_and(|o| o.stored.is_some());
+                if stored {
+                    balance.stored += 1;
+                } else {
+                    balance.outstanding += 1;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the release rule says about each candidate, with nothing done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DryRun {
+    /// The declared rule, in order.
+    pub conditions: Vec<String>,
+    pub rows: Vec<DryRunRow>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DryRunRow {
+    pub segment: SegmentId,
+    pub camera: CameraId,
+    pub path: SourcePath,
+    pub release: bool,
+    /// Why not, and what could be done.
+    pub obstacles: Vec<(String, String)>,
+}
+
+/// Asks the rule about every file that is still on a camera, at most `limit`.
+///
+/// # Errors
+/// [`IndexBroken`].
+pub fn dry_run(
+    dock: &Dock,
+    now: Timestamp,
+    view: &dyn View,
+    limit: usize,
+) -> Result<DryRun, IndexBroken> {
+    let mut rows = Vec::new();
+    for camera in view.list::<CameraState>(key::CAMERAS, b"", usize::MAX)? {
+        let bay = dock.bays().values().find(|bay| bay.camera == camera.id);
+        // A camera that is not docked cannot be erased now; the rule is asked all the same.
+        let allows = bay.is_none_or(|bay| bay.erase_allowed);
+        for raw in view.ids(&key::open_recordings(&camera.id), b"", usize::MAX)? {
+            let Ok(recording) = RecordingId::from_slice(&raw) else { continue };
+            for raw in view.ids(&key::members(recording), b"", usize::MAX)? {
+                let Ok(id) = SegmentId::from_slice(&raw) else { continue };
+                let Some(state) = view.segment(id)? else { continue };
+                if matches!(state.stage, Stage::Released | Stage::Vanished) {
+                    continue;
+                }
+                let (release, obstacles) = match dock.decide(now, &state, allows, view)? {
+                    Decision::Release(_) => (true, Vec::new()),
+                    Decision::ReadAgain => {
+                        let words = "a second read of the camera comes first".to_owned();
+                        (false, vec![(words, "nothing: the dock does it".to_owned())])
+                    }
+                    Decision::Stay(why) => (
+                        false,
+                        why.iter().map(|o| (o.to_string(), o.next_step().to_owned())).collect(),
+                    ),
+                };
+                let segment = state.segment;
+                rows.push(DryRunRow {
+                    segment: id,
+                    camera: segment.camera,
+                    path: segment.source.path,
+                    release,
+                    obstacles,
+                });
+                if rows.len() >= limit {
+                    return Ok(with_rule(rows));
+                }
+            }
+        }
+    }
+    Ok(with_rule(rows))
+}
+
+fn with_rule(rows: Vec<DryRunRow>) -> DryRun {
+    DryRun { conditions: CONDITIONS.iter().map(|(name, _)| (*name).to_owned()).collect(), rows }
+}

@@ -1,0 +1,426 @@
+//! The dock at a glance, and each bay with its light.
+
+use super::super::{
+    Dock, IndexBroken, Records, Stage, View,
+    machine::{Bay, Work},
+    state::{Amount, Totals, class_slot, key},
+};
+use crate::types::{BayName, CameraId, Class, ObjectId, RecordingId, SegmentId, fact::Target};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, ops::ControlFlow};
+
+/// What only the running daemon knows: progress and rates.
+#[derive(Debug, Clone, Default)]
+pub struct Now {
+    /// Bytes read of the segment being copied, by bay.
+    pub copied: BTreeMap<BayName, u64>,
+    /// Bytes of the parts acknowledged or on their way, by object.
+    pub uploaded: BTreeMap<ObjectId, u64>,
+    /// Smoothed rates, bytes per second; zero while nothing was measured.
+    pub copy_rate: f64,
+    pub upload_rate: f64,
+    pub spool_used: u64,
+    pub spool_max: u64,
+}
+
+/// The bay light. Green means one thing only: everything safe and nothing left to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Light {
+    Off,
+    Amber,
+    Green,
+    Red,
+}
+
+impl Light {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Amber => "amber",
+            Self::Green => "green",
+            Self::Red => "red",
+        }
+    }
+}
+
+/// One bay as an officer sees it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct BayReport {
+    pub bay: BayName,
+    pub light: Light,
+    /// One sentence: what is going on, and whether the camera may be taken.
+    pub words: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub camera: Option<CameraId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// Files and bytes on the camera at its last listing.
+    pub files: u64,
+    pub bytes: u64,
+    /// Files and bytes still to be copied.
+    pub to_copy: Amount,
+    /// Copied, and not yet safe in the store.
+    pub to_store: Amount,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copying: Option<SegmentId>,
+    /// When all evidential footage, and all footage, of this camera will be in the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidential_safe_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all_safe_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StageAmount {
+    pub stage: Stage,
+    pub count: u64,
+    pub bytes: u64,
+}
+
+/// One amount for each class.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub struct ClassAmounts {
+    pub evidential: Amount,
+    pub quarantine: Amount,
+    pub unreviewed: Amount,
+}
+
+impl From<[Amount; 3]> for ClassAmounts {
+    fn from([evidential, quarantine, unreviewed]: [Amount; 3]) -> Self {
+        Self { evidential, quarantine, unreviewed }
+    }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UploadNow {
+    pub object: ObjectId,
+    pub class: Class,
+    pub bytes: u64,
+    pub done: u64,
+}
+
+/// The whole dock at a glance.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StatusReport {
+    pub dock: crate::types::DockId,
+    pub at: Timestamp,
+    pub bays: Vec<BayReport>,
+    pub recordings: u64,
+    pub segments: Vec<StageAmount>,
+    pub to_copy: ClassAmounts,
+    pub queue: ClassAmounts,
+    pub stored: Amount,
+    pub receipts: u64,
+    /// Stored objects whose receipt or clearing up is not finished (counted up to 1,000).
+    pub unfinished: u64,
+    /// Recordings whose description is to be sealed, again or at all (counted up to 1,000).
+    pub undescribed: u64,
+    pub verified: u64,
+    pub matched: u64,
+    pub unverified: u64,
+    pub mismatched: u64,
+    pub partial: u64,
+    pub unreadable: u64,
+    pub gaps: u64,
+    pub parts_acknowledged: u64,
+    pub uploads: Vec<UploadNow>,
+    pub spool_used: u64,
+    pub spool_max: u64,
+    /// Smoothed rates, bytes per second.
+    pub copy_rate: u64,
+    pub upload_rate: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidential_safe_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all_safe_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_queued_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<String>,
+    /// What is wrong, in words, most important first.
+    pub problems: Vec<String>,
+    pub custody_seq: u64,
+    pub custody_head: String,
+}
+
+/// Bytes of copying and sending left into a time; `None` while no rate is known.
+fn safe_at(now: Timestamp, at: &Now, to_copy: u64, to_store: u64) -> Option<Timestamp> {
+    if to_copy + to_store == 0 {
+        return Some(now);
+    }
+    let time = |bytes: u64, rate: f64| {
+        if bytes == 0 { Some(0.0) } else { (rate >= 1.0).then(|| bytes as f64 / rate) }
+    };
+    // Copying and sending overlap: the slower of the two tells.
+    let copying = time(to_copy, at.copy_rate)?;
+    let sending = time(to_copy + to_store, at.upload_rate)?;
+    let seconds = copying.max(sending).min(1e9) as i64 + 1;
+    now.checked_add(jiff::SignedDuration::from_secs(seconds)).ok()
+}
+
+/// # Errors
+/// [`IndexBroken`].
+pub fn status(
+    dock: &Dock,
+    at: &Now,
+    head: (u64, crate::types::Sha256Digest),
+    now: Timestamp,
+    view: &dyn View,
+) -> Result<StatusReport, IndexBroken> {
+    let totals: Totals = view.totals()?;
+    let bays = bay_reports(dock, at, now, view)?;
+    let mut oldest: Option<Timestamp> = None;
+    for class in [Class::Evidential, Class::Quarantine, Class::Unreviewed] {
+        view.queue(class, &mut |row| {
+            oldest = Some(oldest.map_or(row.sealed_at, |o| o.min(row.sealed_at)));
+            ControlFlow::Break(())
+        })?;
+    }
+    let mut uploads = Vec::new();
+    for (id, class) in dock.uploads() {
+        let bytes = view.object(*id)?.map_or(0, |object| object.object.sealed.size);
+        let done = at.uploaded.get(id).copied().unwrap_or(0).min(bytes);
+        uploads.push(UploadNow { object: *id, class: *class, bytes, done });
+    }
+    let paused = view.paused(&Target::Dock)?.map(|mark| mark.reason);
+    let evidence = class_slot(Class::Evidential);
+    let all = |amounts: &[Amount; 3]| amounts.iter().map(|a| a.bytes).sum::<u64>();
+    Ok(StatusReport {
+        dock: dock.settings().dock.clone(),
+        at: now,
+        recordings: totals.recordings,
+        segments: Stage::ALL
+            .iter()
+            .zip(totals.stages)
+            .map(|(stage, a)| StageAmount { stage: *stage, count: a.count, bytes: a.bytes })
+            .collect(),
+        to_copy: totals.to_copy.into(),
+        queue: totals.queue.into(),
+        stored: totals.stored,
+        receipts: totals.receipts,
+        unfinished: view.ids(key::UNFINISHED, b"", 1000)?.len() as u64,
+        undescribed: view.ids(key::UNDESCRIBED, b"", 1000)?.len() as u64,
+        verified: totals.verified,
+        matched: totals.matched,
+        unverified: totals.unverified,
+        mismatched: totals.mismatched,
+        partial: totals.partial,
+        unreadable: totals.unreadable,
+        gaps: totals.gaps,
+        parts_acknowledged: totals.parts_acknowledged,
+        uploads,
+        spool_used: at.spool_used,
+        spool_max: at.spool_max,
+        copy_rate: at.copy_rate as u64,
+        upload_rate: at.upload_rate as u64,
+        evidential_safe_at: safe_at(
+            now,
+            at,
+            totals.to_copy[evidence].bytes,
+            totals.queue[evidence].bytes,
+        ),
+        all_safe_at: safe_at(now, at, all(&totals.to_copy), all(&totals.queue)),
+        oldest_queued_at: oldest,
+        problems: problems(dock, &totals, &bays, paused.as_deref(), now),
+        paused,
+        bays,
+        custody_seq: head.0,
+        custody_head: head.1.to_string(),
+    })
+}
+
+fn problems(
+    dock: &Dock,
+    totals: &Totals,
+    bays: &[BayReport],
+    paused: Option<&str>,
+    now: Timestamp,
+) -> Vec<String> {
+    let mut problems = Vec::new();
+    if dock.journal_is_damaged() {
+        problems.push(
+            "the custody log has a damaged line: nothing is released; run `bwvdock custody verify`"
+                .to_owned(),
+        );
+    }
+    let unsound = totals.mismatched + totals.partial + totals.unreadable;
+    if unsound > 0 {
+        problems.push(format!(
+            "{unsound} segments failed their check; they are preserved in quarantine and stay on \
+             their cameras: `bwvdock segments --unsound`"
+        ));
+    }
+    if totals.gaps > 0 {
+        problems.push(format!(
+            "{} gaps: camera numbering names footage this dock never saw: `bwvdock recordings`",
+            totals.gaps
+        ));
+    }
+    if totals.vanished_unsealed > 0 {
+        problems.push(format!(
+            "{} files left their camera before they were copied: `bwvdock segments --vanished`",
+            totals.vanished_unsealed
+        ));
+    }
+    if totals.second_reads_differing > 0 {
+        problems.push(format!(
+            "{} second reads gave other bytes than the first: take those cameras out of service",
+            totals.second_reads_differing
+        ));
+    }
+    if let Some((until, words)) = dock.store_wait().filter(|(until, _)| *until > now) {
+        problems
+            .push(format!("the store cannot be used now ({words}); trying again at {until:.0}"));
+    }
+    if let Some(reason) = paused {
+        problems.push(format!("the dock is paused ({reason}): `bwvdock resume`"));
+    }
+    let red = bays.iter().filter(|bay| bay.light == Light::Red);
+    problems.extend(red.map(|bay| format!("bay {}: {}", bay.bay, bay.words)));
+    problems
+}
+
+/// Every configured bay, in configured order.
+///
+/// # Errors
+/// [`IndexBroken`].
+pub fn bay_reports(
+    dock: &Dock,
+    at: &Now,
+    now: Timestamp,
+    view: &dyn View,
+) -> Result<Vec<BayReport>, IndexBroken> {
+    let names = dock.settings().bays.iter();
+    names.map(|name| bay_report(dock, name, at, now, view)).collect()
+}
+
+fn bay_report(
+    dock: &Dock,
+    name: &BayName,
+    at: &Now,
+    now: Timestamp,
+    view: &dyn View,
+) -> Result<BayReport, IndexBroken> {
+    let mut report = BayReport {
+        bay: name.clone(),
+        light: Light::Off,
+        words: "empty".into(),
+        camera: None,
+        profile: None,
+        files: 0,
+        bytes: 0,
+        to_copy: Amount::default(),
+        to_store: Amount::default(),
+        copying: None,
+        evidential_safe_at: None,
+        all_safe_at: None,
+    };
+    if let Some(words) = dock.troubles().get(name) {
+        report.light = Light::Red;
+        report.words = words.clone();
+    }
+    let Some(bay) = dock.bays().get(name) else { return Ok(report) };
+    report.camera = Some(bay.camera.clone());
+    report.profile = Some(bay.profile.clone());
+    (report.files, report.bytes) = bay.on_camera;
+    if let Some(Work::Copy(segment)) = bay.work {
+        report.copying = Some(segment);
+    }
+    let open = outstanding(&bay.camera, view)?;
+    report.to_copy = open.to_copy;
+    let copied = at.copied.get(name).copied().unwrap_or(0);
+    report.to_copy.bytes = report.to_copy.bytes.saturating_sub(copied);
+    report.to_store = open.to_store;
+    report.evidential_safe_at =
+        safe_at(now, at, open.evidential.to_copy.bytes, open.evidential.to_store.bytes);
+    report.all_safe_at = safe_at(now, at, report.to_copy.bytes, open.to_store.bytes);
+    let held = view.paused(&Target::Camera(bay.camera.clone()))?.is_some()
+        || view.paused(&Target::Dock)?.is_some();
+    // A bay with trouble stays red, whatever its camera did before.
+    if report.light != Light::Red {
+        (report.light, report.words) = light(bay, &report, open.unsound, held);
+    }
+    Ok(report)
+}
+
+fn light(bay: &Bay, report: &BayReport, unsound: u64, paused: bool) -> (Light, String) {
+    if let Some(words) = &bay.problem {
+        return (Light::Red, words.clone());
+    }
+    if bay.listed_at.is_none() || bay.ingest.is_some() {
+        return (Light::Amber, "looking at the camera; do not take it yet".into());
+    }
+    if report.to_copy.count > 0 {
+        let files = report.to_copy.count;
+        let words = match (paused, bay.spool_full) {
+            (true, _) => format!("paused with {files} files still to copy; do not take it"),
+            (false, true) => format!("waiting for room on the dock's disk; {files} files to copy"),
+            (false, false) => format!("copying, {files} files to go; do not take it yet"),
+        };
+        return (Light::Amber, words);
+    }
+    if report.to_store.count > 0 {
+        let files = report.to_store.count;
+        let words = format!("copied; {files} files on their way to the store; may be taken");
+        return (Light::Amber, words);
+    }
+    match bay.work {
+        Some(Work::Erase(_) | Work::SecondRead(_)) => {
+            (Light::Amber, "everything is safe; clearing the camera".into())
+        }
+        _ if !bay.settled => (Light::Amber, "everything is safe; clearing the camera".into()),
+        _ if unsound > 0 => {
+            let words = format!(
+                "{unsound} files failed their check and stay on this camera; hand it to the \
+                 evidence unit"
+            );
+            (Light::Red, words)
+        }
+        _ => match bay.findings.first() {
+            Some(words) => (Light::Red, format!("everything is copied, but {words}")),
+            None => (Light::Green, "everything is safe; take it".into()),
+        },
+    }
+}
+
+#[derive(Default)]
+struct Open {
+    to_copy: Amount,
+    to_store: Amount,
+    unsound: u64,
+    evidential: Box<OpenPart>,
+}
+
+#[derive(Default)]
+struct OpenPart {
+    to_copy: Amount,
+    to_store: Amount,
+}
+
+/// What a camera still has outstanding, from the counts of its recordings.
+fn outstanding(camera: &CameraId, view: &dyn View) -> Result<Open, IndexBroken> {
+    let mut open = Open::default();
+    for raw in view.ids(&key::open_recordings(camera), b"", usize::MAX)? {
+        let Ok(id) = RecordingId::from_slice(&raw) else { continue };
+        let Some(recording) = view.recording(id)? else { continue };
+        let [seen, sealed, stored, ..] = recording.files;
+        let files = recording.files.iter().sum::<u64>().max(1);
+        // Bytes are kept for the recording as a whole; its files are of like size.
+        let share = |count: u64| recording.bytes / files * count;
+        let add = |amount: &mut Amount, count: u64| {
+            amount.count += count;
+            amount.bytes += share(count);
+        };
+        add(&mut open.to_copy, seen);
+        let unstored = sealed + stored + recording.gone_unstored;
+        add(&mut open.to_store, unstored);
+        open.unsound += recording.unsound;
+        if recording.recording.class == Class::Evidential {
+            add(&mut open.evidential.to_copy, seen);
+            add(&mut open.evidential.to_store, unstored);
+        }
+    }
+    Ok(open)
+}

@@ -1,0 +1,226 @@
+//! `why ID`: in plain words, what a thing is waiting for and what can be done.
+
+use super::super::{
+    Dock, IndexBroken, Records, Stage, View,
+    state::{ObjectState, RecordingState, SegmentState},
+};
+use crate::{
+    release::Decision,
+    types::{
+        ObjectId, RecordingId, SegmentId,
+        fact::{Content, Target},
+    },
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// An answer for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// What the id names.
+    pub subject: String,
+    /// Where it stands, why, one sentence a line.
+    pub because: Vec<String>,
+    /// What to do next; empty when there is nothing to do.
+    pub next: Vec<String>,
+}
+
+/// Explains a segment, an object or a recording; `None` when this dock knows no such id.
+///
+/// # Errors
+/// [`IndexBroken`].
+pub fn explain(
+    dock: &Dock,
+    id: Uuid,
+    now: Timestamp,
+    view: &dyn View,
+) -> Result<Option<Explanation>, IndexBroken> {
+    if let Some(state) = view.segment(SegmentId(id))? {
+        return segment(dock, &state, now, view).map(Some);
+    }
+    if let Some(state) = view.object(ObjectId(id))? {
+        let subject = match state.object.content {
+            Content::Segment(of) => format!("sealed object of segment {of}"),
+            Content::Record(of) => format!("sealed description of recording {of}"),
+        };
+        let mut answer = Explanation { subject, because: Vec::new(), next: Vec::new() };
+        object(dock, &state, now, view, &mut answer)?;
+        return Ok(Some(answer));
+    }
+    Ok(view.recording(RecordingId(id))?.map(|state| recording(&state)))
+}
+
+fn recording(state: &RecordingState) -> Explanation {
+    let r = &state.recording;
+    let subject = format!("recording {} of camera {}", r.name, r.camera);
+    let mut because = vec![format!("class {}, {} bytes", r.class, state.bytes)];
+    because.extend(
+        Stage::ALL
+            .iter()
+            .filter(|stage| state.at(**stage) > 0)
+            .map(|stage| format!("{} files {}", state.at(*stage), stage.as_str())),
+    );
+    let mut next = Vec::new();
+    if state.gaps > 0 {
+        because.push(format!("{} segments its manifest lists never arrived", state.gaps));
+        next.push("look for them on the camera, and tell the evidence unit".into());
+    }
+    if state.unsound > 0 {
+        because.push(format!("{} files failed their check", state.unsound));
+        next.push(format!("`bwvdock segments --recording {} --unsound`", r.id));
+    }
+    if let Some(words) = r.manifest.as_ref().and_then(|m| m.caveat.clone()) {
+        because.push(format!("its manifest is not fully trusted: {words}"));
+    }
+    if !r.erase_allowed {
+        because.push("its files are not erased by this dock".into());
+    }
+    next.push(format!("`bwvdock segments --recording {}` lists its files", r.id));
+    Explanation { subject, because, next }
+}
+
+fn segment(
+    dock: &Dock,
+    state: &SegmentState,
+    now: Timestamp,
+    view: &dyn View,
+) -> Result<Explanation, IndexBroken> {
+    let s = &state.segment;
+    let subject = format!("{} {} on camera {}", s.kind, s.source.path, s.camera);
+    let mut answer = Explanation { subject, because: Vec::new(), next: Vec::new() };
+    let because = &mut answer.because;
+    match state.stage {
+        Stage::Seen => waiting_for_copy(dock, state, now, view, &mut answer)?,
+        Stage::Released => {
+            because.push("it was released: erased from the camera by the rule".into());
+            if let Some(sealed) = &state.sealed {
+                because.push(format!("the store has it as object {}", sealed.object));
+                answer.next.push(format!("`bwvdock receipt show {}` proves it", sealed.object));
+            }
+        }
+        Stage::Vanished => {
+            because.push("it is no longer on the camera, though this dock did not erase it".into());
+            answer
+                .next
+                .push("ask who emptied the camera; `bwvdock custody show` has the time".into());
+        }
+        Stage::Sealed | Stage::Stored | Stage::Receipted | Stage::Releasing => {
+            if let Some(sealed) = &state.sealed {
+                because.push(format!("copied and sealed, verdict {}", sealed.verdict));
+                if let Some(o) = view.object(sealed.object)? {
+                    object(dock, &o, now, view, &mut answer)?;
+                }
+            }
+            release(dock, state, now, view, &mut answer)?;
+        }
+    }
+    if let Some(words) = &state.trouble {
+        answer.because.push(format!("last trouble: {words}"));
+    }
+    Ok(answer)
+}
+
+fn waiting_for_copy(
+    dock: &Dock,
+    state: &SegmentState,
+    now: Timestamp,
+    view: &dyn View,
+    answer: &mut Explanation,
+) -> Result<(), IndexBroken> {
+    let camera = &state.segment.camera;
+    answer.because.push("it is on the camera and not copied yet".into());
+    let Some((name, bay)) = dock.bays().iter().find(|(_, bay)| bay.camera == *camera) else {
+        answer.because.push(format!("camera {camera} is not docked"));
+        answer.next.push("dock the camera".into());
+        return Ok(());
+    };
+    if let Some(at) = state.retry_at.filter(|at| *at > now) {
+        answer.because.push(format!("attempt {} failed; next at {at:.0}", state.copy_attempts));
+        answer.next.push(format!("`bwvdock retry {}` tries at once", state.segment.id));
+    }
+    if view.paused(&Target::Dock)?.is_some()
+        || view.paused(&Target::Camera(camera.clone()))?.is_some()
+    {
+        answer.because.push("copying is paused".into());
+        answer.next.push("`bwvdock resume`".into());
+    } else if bay.spool_full {
+        answer.because.push("the spool is full; copying goes on when uploads make room".into());
+        answer.next.push("`bwvdock queue` shows what holds the uploads up".into());
+    } else {
+        answer.because.push(format!("bay {name} copies one file at a time, evidence first"));
+    }
+    Ok(())
+}
+
+fn object(
+    dock: &Dock,
+    state: &ObjectState,
+    now: Timestamp,
+    view: &dyn View,
+    answer: &mut Explanation,
+) -> Result<(), IndexBroken> {
+    let id = state.object.id;
+    let because = &mut answer.because;
+    if state.lost {
+        because.push("its spool file was damaged; it is sealed again from the camera".into());
+        return Ok(());
+    }
+    if let Some((level, _)) = &state.stored {
+        because.push(format!("the store acknowledged it (object {id}, proof {level})"));
+        because.push(match &state.receipt {
+            Some(receipt) => format!("its receipt is on this disk: {}", receipt.sha256.short()),
+            None => "its receipt is being signed".into(),
+        });
+        return Ok(());
+    }
+    if dock.uploads().contains_key(&id) {
+        because.push(format!("it is being sent to the store (object {id})"));
+        return Ok(());
+    }
+    because.push(format!("it waits for the store (object {id}, class {})", state.object.class));
+    if let Some(words) = &state.trouble {
+        because.push(format!("attempt {} ended: {words}", state.attempts));
+    }
+    if let Some(at) = state.retry_at.filter(|at| *at > now) {
+        because.push(format!("the next attempt is at {at:.0}"));
+        answer.next.push("`bwvdock retry` tries at once".into());
+    }
+    if let Some((until, words)) = dock.store_wait().filter(|(until, _)| *until > now) {
+        because.push(format!("nothing is sent before {until:.0}: {words}"));
+        answer.next.push("`bwvdock doctor` checks the way to the store".into());
+    }
+    if view.paused(&Target::Dock)?.is_some() {
+        because.push("the dock is paused".into());
+        answer.next.push("`bwvdock resume`".into());
+    }
+    Ok(())
+}
+
+fn release(
+    dock: &Dock,
+    state: &SegmentState,
+    now: Timestamp,
+    view: &dyn View,
+    answer: &mut Explanation,
+) -> Result<(), IndexBroken> {
+    let bay = dock.bays().values().find(|bay| bay.camera == state.segment.camera);
+    match dock.decide(now, state, bay.is_none_or(|bay| bay.erase_allowed), view)? {
+        Decision::Release(_) if bay.is_none() => {
+            answer.because.push("it may be erased the next time its camera is docked".into());
+        }
+        Decision::Release(_) => answer.because.push("it may be erased, and is next".into()),
+        Decision::ReadAgain => {
+            answer.because.push("it stays until a second read of the camera agreed".into());
+        }
+        Decision::Stay(obstacles) => {
+            for obstacle in obstacles {
+                answer.because.push(format!("it stays on the camera: {obstacle}"));
+                if !obstacle.passes_by_itself() {
+                    answer.next.push(obstacle.next_step().to_owned());
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,522 @@
+//! The folded state: what the facts add up to, as small records under ordered keys.
+//!
+//! | key | record |
+//! |---|---|
+//! | `c/CAMERA` | [`CameraState`] |
+//! | `r/RECORDING` | [`RecordingState`] |
+//! | `s/SEGMENT` | [`SegmentState`] |
+//! | `o/OBJECT` | [`ObjectState`] |
+//! | `a/OBJECT PART` | ETag of a part the store acknowledged |
+//! | `n/CAMERA/NAME` | recording id |
+//! | `u/CAMERA/RECORDING` | recordings with files on the camera, or gone but not stored |
+//! | `i/CAMERA/PATH` | id of the newest segment at that place |
+//! | `b/RECORDING SEGMENT` | segments of a recording |
+//! | `k/CAMERA/RANK SEGMENT` | still to be copied, in order; value: not before (ms) |
+//! | `e/CAMERA/SEGMENT` | stored, and still on the camera: what the release rule looks at |
+//! | `q/CLASS TIME OBJECT` | still to be stored, oldest first; value: not before (ms), size |
+//! | `w/RECORDING` | something of it is sealed that no record describes; value: since (ms) |
+//! | `p/OBJECT` | stored, but receipt or clearing up is not finished |
+//! | `g/CAMERA/DIGEST` | gaps already reported |
+//! | `h/TARGET`, `z/TARGET` | holds and pauses, with who and why |
+//! | `t` | [`Totals`] |
+//!
+//! Keys that begin with `m/` are the journal's own.
+//! Ids stand as 16 raw bytes, numbers big-endian, so that keys sort by what they mean.
+
+use super::{IndexBroken, Table, View};
+use crate::types::{
+    Actor, BayName, CameraId, Class, ObjectId, ReceiptLevel, RecordingId, SegmentId, Sha256Digest,
+    Verdict,
+    fact::{
+        ClockOffset, Content, Gap, Hashed, ReceiptRef, Recording, SealedObject, Segment, Target,
+    },
+};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::ops::ControlFlow;
+
+/// Where a segment is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Known, on the camera, not yet copied.
+    Seen,
+    /// Sealed in the spool, queued for the store.
+    Sealed,
+    /// The store acknowledged it.
+    Stored,
+    /// Its receipt is signed and on disk.
+    Receipted,
+    /// The rule agreed and an erase is under way.
+    Releasing,
+    /// Erased from the camera by the rule.
+    Released,
+    /// No longer on the camera, though nobody released it.
+    Vanished,
+}
+
+impl Stage {
+    pub const ALL: [Self; 7] = [
+        Self::Seen,
+        Self::Sealed,
+        Self::Stored,
+        Self::Receipted,
+        Self::Releasing,
+        Self::Released,
+        Self::Vanished,
+    ];
+
+    /// Whether the file is no longer on its camera.
+    pub fn is_gone(self) -> bool {
+        matches!(self, Self::Released | Self::Vanished)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::Sealed => "sealed",
+            Self::Stored => "stored",
+            Self::Receipted => "receipted",
+            Self::Releasing => "releasing",
+            Self::Released => "released",
+            Self::Vanished => "vanished",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CameraState {
+    pub id: CameraId,
+    pub profile: String,
+    pub model: Option<String>,
+    pub first_docked: Timestamp,
+    pub last_docked: Timestamp,
+    pub last_bay: BayName,
+    pub docked: bool,
+    pub clock: Option<ClockOffset>,
+    /// Newest signed manifest seen: its number and hash; completeness is judged from here.
+    pub last_manifest: Option<(u64, Sha256Digest)>,
+    pub gaps: u32,
+    pub recordings: u64,
+}
+
+/// Counts within one recording; a segment is in exactly one stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordingState {
+    pub recording: Recording,
+    pub first_seen: Timestamp,
+    /// Files by stage, in the order of [`Stage::ALL`].
+    pub files: [u64; 7],
+    pub bytes: u64,
+    pub unsound: u64,
+    pub gaps: u32,
+    /// Files on the camera that are no manifests.
+    pub others_on_camera: u64,
+    /// Files that left the camera by another hand, sealed but not in the store yet.
+    #[serde(default)]
+    pub gone_unstored: u64,
+    /// The newest sealed descriptive record and the sequence number of its sealing.
+    pub record: Option<(ObjectId, u64)>,
+    /// Everything sealed before this sequence number is described by a receipted record.
+    pub described_before: u64,
+}
+
+impl RecordingState {
+    /// Files in one stage.
+    pub fn at(&self, stage: Stage) -> u64 {
+        self.files[stage as usize]
+    }
+
+    /// Files that are on the camera, as far as the dock knows.
+    pub fn on_camera(&self) -> u64 {
+        let gone = self.at(Stage::Released) + self.at(Stage::Vanished);
+        self.files.iter().sum::<u64>() - gone
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SegmentState {
+    pub segment: Segment,
+    pub stage: Stage,
+    pub seen_at: Timestamp,
+    pub copy_attempts: u32,
+    pub trouble: Option<String>,
+    pub retry_at: Option<Timestamp>,
+    pub sealed: Option<SealedState>,
+    pub receipt: Option<ReceiptRef>,
+    pub second_read: Option<(Hashed, bool)>,
+}
+
+/// What sealing established.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SealedState {
+    pub object: ObjectId,
+    pub verdict: Verdict,
+    pub plain: Hashed,
+    pub at: Timestamp,
+    pub seq: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ObjectState {
+    pub object: SealedObject,
+    pub camera: CameraId,
+    pub sealed_at: Timestamp,
+    pub sealed_seq: u64,
+    pub upload: Option<String>,
+    pub attempts: u32,
+    pub trouble: Option<String>,
+    pub retry_at: Option<Timestamp>,
+    pub stored: Option<(ReceiptLevel, Option<String>)>,
+    pub stored_at: Option<Timestamp>,
+    pub receipt: Option<ReceiptRef>,
+    pub receipt_placed: bool,
+    pub spool_freed: bool,
+    /// The spool file was found damaged: the segment is copied again under a new object.
+    pub lost: bool,
+}
+
+/// A hold or a pause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    pub at: Timestamp,
+    pub actor: Actor,
+    pub reason: String,
+}
+
+/// Objects and bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amount {
+    pub count: u64,
+    pub bytes: u64,
+}
+
+impl Amount {
+    pub fn add(&mut self, bytes: u64) {
+        self.count += 1;
+        self.bytes += bytes;
+    }
+
+    /// Saturates: a total that disagrees is a display matter, never a reason to stop.
+    pub fn remove(&mut self, bytes: u64) {
+        self.count = self.count.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+}
+
+/// Running totals over the whole life of the dock.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// The dock's clock at the newest fact.
+    #[serde(default)]
+    pub last_at: Option<Timestamp>,
+    pub recordings: u64,
+    /// Files by stage, in the order of [`Stage::ALL`]; bytes as on the camera.
+    pub stages: [Amount; 7],
+    pub verified: u64,
+    pub matched: u64,
+    pub unverified: u64,
+    pub mismatched: u64,
+    pub partial: u64,
+    pub unreadable: u64,
+    /// Waiting for the store, by class: evidential, quarantine, unreviewed; bytes of ciphertext.
+    pub queue: [Amount; 3],
+    /// Still to be read from cameras, by class of the recording.
+    pub to_copy: [Amount; 3],
+    pub stored: Amount,
+    pub receipts: u64,
+    pub parts_acknowledged: u64,
+    pub gaps: u64,
+    pub uploads_abandoned: u64,
+    pub upload_failures: u64,
+    pub copy_failures: u64,
+    pub spool_damage: u64,
+    pub vanished_unsealed: u64,
+    pub index_rebuilds: u64,
+    pub log_repairs: u64,
+    pub second_reads_differing: u64,
+}
+
+impl Totals {
+    pub fn verdict(&mut self, verdict: Verdict) -> &mut u64 {
+        match verdict {
+            Verdict::Verified => &mut self.verified,
+            Verdict::Matched => &mut self.matched,
+            Verdict::Unverified => &mut self.unverified,
+            Verdict::Mismatched => &mut self.mismatched,
+            Verdict::Partial => &mut self.partial,
+            Verdict::Unreadable => &mut self.unreadable,
+        }
+    }
+}
+
+/// Position of a class in arrays of totals.
+pub fn class_slot(class: Class) -> usize {
+    match class {
+        Class::Evidential => 0,
+        Class::Quarantine => 1,
+        Class::Unreviewed => 2,
+    }
+}
+
+/// The keys of the table above.
+pub mod key {
+    use super::*;
+
+    fn join(prefix: &[u8], parts: &[&[u8]]) -> Vec<u8> {
+        let mut key = prefix.to_vec();
+        parts.iter().for_each(|part| key.extend_from_slice(part));
+        key
+    }
+
+    pub const TOTALS: &[u8] = b"t";
+    pub const CAMERAS: &[u8] = b"c/";
+    pub const COPIES: &[u8] = b"k/";
+    pub const RECORDINGS: &[u8] = b"r/";
+    pub const QUEUE: &[u8] = b"q/";
+    pub const UNFINISHED: &[u8] = b"p/";
+    pub const UNDESCRIBED: &[u8] = b"w/";
+    pub const GAPS: &[u8] = b"g/";
+    pub const HOLDS: &[u8] = b"h/";
+    pub const PAUSES: &[u8] = b"z/";
+
+    pub fn camera(id: &CameraId) -> Vec<u8> {
+        join(CAMERAS, &[id.as_str().as_bytes()])
+    }
+    pub fn recording(id: RecordingId) -> Vec<u8> {
+        join(RECORDINGS, &[id.as_bytes()])
+    }
+    pub fn segment(id: SegmentId) -> Vec<u8> {
+        join(b"s/", &[id.as_bytes()])
+    }
+    pub fn object(id: ObjectId) -> Vec<u8> {
+        join(b"o/", &[id.as_bytes()])
+    }
+    pub fn parts(id: ObjectId) -> Vec<u8> {
+        join(b"a/", &[id.as_bytes()])
+    }
+    pub fn part(id: ObjectId, number: u32) -> Vec<u8> {
+        join(b"a/", &[id.as_bytes(), &number.to_be_bytes()])
+    }
+    pub fn name(camera: &CameraId, name: &str) -> Vec<u8> {
+        join(b"n/", &[camera.as_str().as_bytes(), b"/", name.as_bytes()])
+    }
+    pub fn open_recordings(camera: &CameraId) -> Vec<u8> {
+        join(b"u/", &[camera.as_str().as_bytes(), b"/"])
+    }
+    pub fn open_recording(camera: &CameraId, id: RecordingId) -> Vec<u8> {
+        join(&open_recordings(camera), &[id.as_bytes()])
+    }
+    pub fn sources(camera: &CameraId) -> Vec<u8> {
+        join(b"i/", &[camera.as_str().as_bytes(), b"/"])
+    }
+    pub fn source(camera: &CameraId, path: &[u8]) -> Vec<u8> {
+        join(&sources(camera), &[path])
+    }
+    pub fn members(id: RecordingId) -> Vec<u8> {
+        join(b"b/", &[id.as_bytes()])
+    }
+    pub fn member(recording: RecordingId, segment: SegmentId) -> Vec<u8> {
+        join(&members(recording), &[segment.as_bytes()])
+    }
+    pub fn copies(camera: &CameraId) -> Vec<u8> {
+        join(COPIES, &[camera.as_str().as_bytes(), b"/"])
+    }
+    pub fn copy(camera: &CameraId, rank: u8, segment: SegmentId) -> Vec<u8> {
+        join(&copies(camera), &[&[rank], segment.as_bytes()])
+    }
+    pub fn candidates(camera: &CameraId) -> Vec<u8> {
+        join(b"e/", &[camera.as_str().as_bytes(), b"/"])
+    }
+    pub fn candidate(camera: &CameraId, segment: SegmentId) -> Vec<u8> {
+        join(&candidates(camera), &[segment.as_bytes()])
+    }
+    pub fn queue_of(class: Class) -> Vec<u8> {
+        join(QUEUE, &[&[class_slot(class) as u8]])
+    }
+    pub fn queue(class: Class, sealed_at: Timestamp, object: ObjectId) -> Vec<u8> {
+        // Flipping the sign bit makes signed times sort as unsigned bytes.
+        let sortable = (sealed_at.as_millisecond() as u64) ^ (1 << 63);
+        join(&queue_of(class), &[&sortable.to_be_bytes(), object.as_bytes()])
+    }
+    pub fn unfinished(object: ObjectId) -> Vec<u8> {
+        join(UNFINISHED, &[object.as_bytes()])
+    }
+    pub fn undescribed(recording: RecordingId) -> Vec<u8> {
+        join(UNDESCRIBED, &[recording.as_bytes()])
+    }
+    /// A gap by its content: the same one is reported once, however often a camera is docked.
+    pub fn gap(camera: &CameraId, gap: &Gap) -> Vec<u8> {
+        let content = Sha256Digest::of(format!("{gap:?}").as_bytes());
+        join(GAPS, &[camera.as_str().as_bytes(), b"/", &content.0])
+    }
+    fn target(target: &Target) -> Vec<u8> {
+        match target {
+            Target::Dock => b"dock".to_vec(),
+            Target::Camera(id) => join(b"camera/", &[id.as_str().as_bytes()]),
+            Target::Recording(id) => join(b"recording/", &[id.as_bytes()]),
+            Target::Segment(id) => join(b"segment/", &[id.as_bytes()]),
+        }
+    }
+    pub fn hold(of: &Target) -> Vec<u8> {
+        join(HOLDS, &[&target(of)])
+    }
+    pub fn pause(of: &Target) -> Vec<u8> {
+        join(PAUSES, &[&target(of)])
+    }
+    /// The 16-byte id at the end of a key.
+    pub fn tail(key: &[u8]) -> Option<&[u8]> {
+        key.len().checked_sub(16).map(|at| &key[at..])
+    }
+}
+
+/// One row of the queue index, without opening the object's record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueRow {
+    pub object: ObjectId,
+    pub class: Class,
+    pub sealed_at: Timestamp,
+    pub not_before: Timestamp,
+    /// Bytes of ciphertext.
+    pub bytes: u64,
+}
+
+impl QueueRow {
+    pub(super) fn value(not_before: Option<Timestamp>, bytes: u64) -> Vec<u8> {
+        let not_before_ms = not_before.map_or(0, Timestamp::as_millisecond);
+        [not_before_ms.to_be_bytes(), bytes.to_be_bytes()].concat()
+    }
+
+    fn read(class: Class, key: &[u8], value: &[u8]) -> Option<Self> {
+        let word = |bytes: &[u8], at: usize| {
+            bytes.get(at..at + 8)?.try_into().ok().map(u64::from_be_bytes)
+        };
+        let sealed_ms = (word(key, key.len().checked_sub(24)?)? ^ (1 << 63)) as i64;
+        Some(Self {
+            object: ObjectId::from_slice(key::tail(key)?).ok()?,
+            class,
+            sealed_at: Timestamp::from_millisecond(sealed_ms).ok()?,
+            not_before: Timestamp::from_millisecond(word(value, 0)? as i64).ok()?,
+            bytes: word(value, 8)?,
+        })
+    }
+}
+
+type Read<T> = Result<T, IndexBroken>;
+
+fn decode<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Read<T> {
+    serde_json::from_slice(value).map_err(|error| {
+        IndexBroken(format!("the record at {} does not decode: {error}", key.escape_ascii()))
+    })
+}
+
+/// Typed reading of the folded state.
+pub trait Records: View {
+    fn record<T: DeserializeOwned>(&self, key: &[u8]) -> Read<Option<T>> {
+        self.get(key)?.map(|value| decode(key, &value)).transpose()
+    }
+    fn camera(&self, id: &CameraId) -> Read<Option<CameraState>> {
+        self.record(&key::camera(id))
+    }
+    fn recording(&self, id: RecordingId) -> Read<Option<RecordingState>> {
+        self.record(&key::recording(id))
+    }
+    fn segment(&self, id: SegmentId) -> Read<Option<SegmentState>> {
+        self.record(&key::segment(id))
+    }
+    fn object(&self, id: ObjectId) -> Read<Option<ObjectState>> {
+        self.record(&key::object(id))
+    }
+    fn totals(&self) -> Read<Totals> {
+        Ok(self.record(key::TOTALS)?.unwrap_or_default())
+    }
+    fn held(&self, target: &Target) -> Read<Option<Mark>> {
+        self.record(&key::hold(target))
+    }
+    fn paused(&self, target: &Target) -> Read<Option<Mark>> {
+        self.record(&key::pause(target))
+    }
+    /// The hold that applies to a segment: its own, its recording's, its camera's or the dock's.
+    fn hold_over(&self, segment: &Segment) -> Read<Option<Mark>> {
+        for target in [
+            Target::Segment(segment.id),
+            Target::Recording(segment.recording),
+            Target::Camera(segment.camera.clone()),
+            Target::Dock,
+        ] {
+            if let Some(mark) = self.held(&target)? {
+                return Ok(Some(mark));
+            }
+        }
+        Ok(None)
+    }
+    fn recording_named(&self, camera: &CameraId, name: &str) -> Read<Option<RecordingId>> {
+        Ok(self.get(&key::name(camera, name))?.and_then(|id| RecordingId::from_slice(&id).ok()))
+    }
+    fn segment_at(&self, camera: &CameraId, path: &[u8]) -> Read<Option<SegmentId>> {
+        Ok(self.get(&key::source(camera, path))?.and_then(|id| SegmentId::from_slice(&id).ok()))
+    }
+    /// Ids at the end of the keys under `prefix`, from `from` on, at most `limit`.
+    fn ids(&self, prefix: &[u8], from: &[u8], limit: usize) -> Read<Vec<[u8; 16]>> {
+        let mut ids = Vec::new();
+        self.scan(prefix, from, &mut |key, _| {
+            if let Some(id) = key::tail(key).and_then(|tail| tail.try_into().ok()) {
+                ids.push(id);
+            }
+            if ids.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(ids)
+    }
+    /// Visits the upload queue of one class, oldest first.
+    fn queue(&self, class: Class, visit: &mut dyn FnMut(QueueRow) -> ControlFlow<()>) -> Read<()> {
+        self.scan(&key::queue_of(class), b"", &mut |key, value| {
+            QueueRow::read(class, key, value).map_or(ControlFlow::Continue(()), &mut *visit)
+        })
+    }
+    /// ETags of acknowledged parts, by number.
+    fn acknowledged(&self, object: ObjectId) -> Read<Vec<(u32, String)>> {
+        let mut parts = Vec::new();
+        self.scan(&key::parts(object), b"", &mut |key, value| {
+            let number = key.last_chunk::<4>().map(|n| u32::from_be_bytes(*n));
+            if let (Some(number), Ok(etag)) = (number, std::str::from_utf8(value)) {
+                parts.push((number, etag.to_owned()));
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(parts)
+    }
+    /// All records under a prefix, at most `limit`.
+    fn list<T: DeserializeOwned>(&self, prefix: &[u8], from: &[u8], limit: usize) -> Read<Vec<T>> {
+        let mut found = Vec::new();
+        let mut broken = None;
+        self.scan(prefix, from, &mut |key, value| {
+            match decode(key, value) {
+                Ok(record) => found.push(record),
+                Err(error) => broken = Some(error),
+            }
+            if broken.is_none() && found.len() < limit {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+        broken.map_or(Ok(found), Err)
+    }
+}
+
+impl<V: View + ?Sized> Records for V {}
+
+pub(super) fn put<T: Serialize>(table: &mut dyn Table, key: Vec<u8>, record: &T) -> Read<()> {
+    let value = serde_json::to_vec(record)
+        .map_err(|error| IndexBroken(format!("a record cannot be written as JSON: {error}")))?;
+    table.put(key, value);
+    Ok(())
+}
+
+/// The segment an object holds, if it holds one.
+pub fn segment_of(object: &SealedObject) -> Option<SegmentId> {
+    match object.content {
+        Content::Segment(id) => Some(id),
+        Content::Record(_) => None,
+    }
+}

@@ -1,0 +1,198 @@
+//! Rules for the way to the store: what goes next, what gives way, what is left to finish.
+
+use super::{
+    Dock, IndexBroken, Records, View,
+    elapsed::is_due,
+    event::{Action, Step, UploadEnd},
+    state::{QueueRow, key},
+};
+use crate::types::{
+    Class, ObjectId,
+    fact::{Fact, Target},
+};
+use jiff::{SignedDuration, Timestamp};
+use std::ops::ControlFlow;
+
+/// Receipts, placings and clearings under way at the same time.
+const FINISHING_MAX: usize = 4;
+/// Rows of one class looked at for one decision; beyond it the rest waits its turn.
+const LOOK_MAX: usize = 4096;
+
+impl Dock {
+    pub(super) fn handle_upload_ended(
+        &mut self,
+        object: ObjectId,
+        end: UploadEnd,
+        step: &mut Step,
+    ) {
+        self.uploads.remove(&object);
+        self.stopping.remove(&object);
+        match end {
+            UploadEnd::Preempted => {}
+            UploadEnd::Stored { level, version } => {
+                self.store_wait = None;
+                step.fact(Fact::Stored { object, level, version });
+            }
+            UploadEnd::Failed { attempts, words, retry_at, store_wide } => {
+                if store_wide {
+                    self.store_wait = Some((retry_at, words.clone()));
+                }
+                step.fact(Fact::UploadFailed { object, attempts, words, retry_at });
+            }
+            UploadEnd::SpoolDamaged { words } => {
+                step.fact(Fact::SpoolDamaged { object, words });
+                step.act(Action::Discard { object });
+            }
+        }
+    }
+
+    pub(super) fn poll_uploads(
+        &mut self,
+        now: Timestamp,
+        view: &dyn View,
+        step: &mut Step,
+    ) -> Result<(), IndexBroken> {
+        if view.paused(&Target::Dock)?.is_some() {
+            let running: Vec<_> = self.uploads.keys().copied().collect();
+            running.into_iter().for_each(|object| self.stop_upload(object, step));
+            return Ok(());
+        }
+        if self.store_wait.as_ref().is_some_and(|(until, _)| now < *until) {
+            return Ok(());
+        }
+        // After trouble with the store one object asks first, so that a store coming back is not
+        // met by everything at once; success clears the wait.
+        let slots = if self.store_wait.is_some() { 1 } else { self.settings.objects_in_flight };
+        while self.uploads.len() < slots {
+            let Some(row) = self.next_upload(now, view)? else { return Ok(()) };
+            self.uploads.insert(row.object, row.class);
+            step.act(Action::Upload { object: row.object });
+        }
+        self.preempt(now, view, step)
+    }
+
+    fn stop_upload(&mut self, object: ObjectId, step: &mut Step) {
+        if self.stopping.insert(object) {
+            step.act(Action::StopUpload { object });
+        }
+    }
+
+    /// Evidence waiting while every slot carries unreviewed footage: one slot is freed between
+    /// parts; what it carried resumes later from the parts already acknowledged.
+    fn preempt(
+        &mut self,
+        now: Timestamp,
+        view: &dyn View,
+        step: &mut Step,
+    ) -> Result<(), IndexBroken> {
+        let urgent = |class: &Class| *class == Class::Evidential;
+        let full = self.uploads.len() >= self.settings.objects_in_flight;
+        if !full || self.uploads.values().any(urgent) || !self.stopping.is_empty() {
+            return Ok(());
+        }
+        let Some(next) = self.next_upload(now, view)?.filter(|next| urgent(&next.class)) else {
+            return Ok(());
+        };
+        // The youngest gives way, and only to what is due before it: what has waited for its
+        // head start would be the next to go anyway, and be stopped again.
+        let mut youngest = None;
+        for (id, class) in &self.uploads {
+            let Some(state) = view.object(*id)? else { continue };
+            youngest = youngest.max(Some((self.due(*class, state.sealed_at), *id)));
+        }
+        if let Some((due, object)) = youngest
+            && self.due(next.class, next.sealed_at) < due
+        {
+            self.stop_upload(object, step);
+        }
+        Ok(())
+    }
+
+    /// The time by which the queue is ordered: evidence and quarantine count as older.
+    fn due(&self, class: Class, sealed_at: Timestamp) -> Timestamp {
+        let head_start = match class {
+            Class::Evidential => self.settings.evidential_head_start,
+            Class::Quarantine => self.settings.evidential_head_start / 2,
+            Class::Unreviewed => SignedDuration::ZERO,
+        };
+        sealed_at.saturating_sub(head_start).unwrap_or(sealed_at)
+    }
+
+    /// The next object by age, evidence and quarantine counted older by the head start. Ageing is
+    /// thus built in: unreviewed footage waits at most that much longer.
+    fn next_upload(
+        &self,
+        now: Timestamp,
+        view: &dyn View,
+    ) -> Result<Option<QueueRow>, IndexBroken> {
+        let mut best: Option<(Timestamp, QueueRow)> = None;
+        for class in [Class::Evidential, Class::Quarantine, Class::Unreviewed] {
+            let Some(row) = self.first_eligible(now, class, view)? else { continue };
+            let due = self.due(class, row.sealed_at);
+            if best.as_ref().is_none_or(|(other, _)| due < *other) {
+                best = Some((due, row));
+            }
+        }
+        Ok(best.map(|(_, row)| row))
+    }
+
+    fn first_eligible(
+        &self,
+        now: Timestamp,
+        class: Class,
+        view: &dyn View,
+    ) -> Result<Option<QueueRow>, IndexBroken> {
+        let (mut found, mut looked) = (None, 0);
+        view.queue(class, &mut |row| {
+            looked += 1;
+            if is_due(row.not_before, now) && !self.uploads.contains_key(&row.object) {
+                found = Some(row);
+                return ControlFlow::Break(());
+            }
+            if looked < LOOK_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(found)
+    }
+
+    // --- receipts and clearing up ---
+
+    pub(super) fn finish_later(&mut self, now: Timestamp, object: ObjectId) {
+        const WAIT: SignedDuration = SignedDuration::from_secs(15);
+        let at = now.saturating_add(WAIT).unwrap_or(now);
+        self.finishing.insert(object, Some(at));
+    }
+
+    /// Stored objects get their receipt, the receipt its place in the store, the spool its room.
+    pub(super) fn poll_finishing(
+        &mut self,
+        now: Timestamp,
+        view: &dyn View,
+        step: &mut Step,
+    ) -> Result<(), IndexBroken> {
+        self.finishing.retain(|_, retry_at| retry_at.is_none_or(|at| now < at));
+        let room = |dock: &Self| {
+            dock.finishing.values().filter(|retry_at| retry_at.is_none()).count() < FINISHING_MAX
+        };
+        if !room(self) {
+            return Ok(());
+        }
+        let looked = self.finishing.len() + 2 * FINISHING_MAX;
+        for raw in view.ids(key::UNFINISHED, b"", looked)? {
+            let Ok(object) = ObjectId::from_slice(&raw) else { continue };
+            if self.finishing.contains_key(&object) || !room(self) {
+                continue;
+            }
+            let Some(state) = view.object(object)? else { continue };
+            let action = match (&state.receipt, state.spool_freed, state.receipt_placed) {
+                (None, _, _) => Action::WriteReceipt { object },
+                // The spool is cleared first: its room is what cameras wait for.
+                (Some(_), false, _) => Action::FreeSpool { object },
+                (Some(_), true, false) => Action::PlaceReceipt { object },
+                (Some(_), true, true) => continue,
+            };
+            self.finishing.insert(object, None);
+            step.act(action);
+        }
+        Ok(())
+    }
+}

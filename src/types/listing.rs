@@ -1,0 +1,21 @@
+//! What a camera was seen to hold, before anybody says what it means.
+
+use super::SourcePath;
+
+/// A regular file on a camera, as listed. Links and devices are never listed as files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileEntry {
+    pub path: SourcePath,
+    /// Bytes.
+    pub size: u64,
+    /// Milliseconds since 1970 by the camera's clock.
+    pub modified_ms: Option<i64>,
+}
+
+/// A complete look at a camera.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    pub files: Vec<FileEntry>,
+    /// What was seen and not listed, in words: links, unreadable folders, unusable names.
+    pub caveats: Vec<String>,
+}

@@ -1,0 +1,113 @@
+//! Every kind of fact ever written must be read for ever, and mean the same bytes.
+//!
+//! `tests/fixtures/facts-v1.jsonl` is only ever added to, at its end: it is one whole chain.
+
+use bwvdock::{
+    custody::chain::{Head, Verifier, encode},
+    types::fact::Fact,
+};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+const FIXTURE: &str = include_str!("fixtures/facts-v1.jsonl");
+
+/// The last line as first published: with the chain it pins every line before.
+const FIRST_SEQ: u64 = 53;
+const FIRST_HASH: &str = "b1a27d7321e193a39cc28b7d86be3b88721694a745c2e7ea3b3b61f5fae49f05";
+
+/// The list of kinds, and a match that does not compile while one is missing from it.
+macro_rules! kinds {
+    ($($kind:ident),+ $(,)?) => {
+        const KINDS: &[&str] = &[$(stringify!($kind)),+];
+
+        fn kind(fact: &Fact) -> &'static str {
+            match fact { $(Fact::$kind { .. } => stringify!($kind)),+ }
+        }
+    };
+}
+
+kinds! {
+    DockStarted, DockStopped, CameraDocked, CameraListed, CameraRemoved, BayTrouble,
+    RecordingSeen, GapFound, SegmentSeen, SegmentVanished, Sealed, RecordSealed, CopyFailed,
+    UploadCreated, PartAcknowledged, UploadAbandoned, UploadFailed, Stored, Receipted,
+    ReceiptPlaced, SpoolFreed, SpoolDamaged, SecondRead, Held, Unheld, Paused, Resumed,
+    RetryAsked, Reclassed, Releasing, Released, ReleaseFailed, LogRepaired, IndexRebuilt,
+    LogPruned,
+}
+
+/// What may be left out of a line, by the kind of fact and the path to it.
+const OPTIONAL: &[(&str, &str)] = &[
+    ("camera_docked", "/model"),
+    ("camera_docked", "/clock"),
+    ("recording_seen", "/recording/officer"),
+    ("recording_seen", "/recording/started"),
+    ("recording_seen", "/recording/stopped"),
+    ("recording_seen", "/recording/flags"),
+    ("recording_seen", "/recording/bookmarks"),
+    ("recording_seen", "/recording/bookmarks/1/label"),
+    ("recording_seen", "/recording/segments_expected"),
+    ("recording_seen", "/recording/manifest"),
+    ("recording_seen", "/recording/manifest/sequence"),
+    ("recording_seen", "/recording/manifest/previous"),
+    ("recording_seen", "/recording/manifest/caveat"),
+    ("segment_seen", "/segment/partial"),
+    ("segment_seen", "/segment/started"),
+    ("segment_seen", "/segment/ended"),
+    ("segment_seen", "/segment/source/modified_ms"),
+    ("segment_seen", "/segment/source/expected"),
+    ("sealed", "/object/retain_until"),
+    ("stored", "/version"),
+];
+
+#[test]
+fn every_kind_of_fact_is_there_decodes_and_encodes_to_the_same_bytes() {
+    let mut verifier = Verifier::new(Head::GENESIS);
+    let mut seen = BTreeSet::new();
+    for line in FIXTURE.lines() {
+        let before = verifier.head();
+        let entry = verifier.feed(line.as_bytes()).unwrap_or_else(|bad| {
+            panic!("line {} (after {}): {}", bad.expected_seq, before.hash, bad.fault)
+        });
+        assert_eq!(String::from_utf8(encode(&entry)).unwrap(), line);
+        seen.insert(kind(&entry.fact));
+        if entry.seq == FIRST_SEQ {
+            assert_eq!(verifier.head().hash.to_string(), FIRST_HASH, "an old line was altered");
+        }
+    }
+    let missing: Vec<_> = KINDS.iter().filter(|kind| !seen.contains(*kind)).collect();
+    assert!(missing.is_empty(), "no line for {missing:?}: add one at the end of the fixture");
+}
+
+#[test]
+fn what_may_be_left_out_is_there_once_and_left_out_once() {
+    let facts: Vec<Value> = FIXTURE
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["fact"].take())
+        .collect();
+    for (kind, path) in OPTIONAL {
+        let of_kind = || facts.iter().filter(|fact| fact["type"] == *kind);
+        assert!(of_kind().any(|fact| fact.pointer(path).is_none()), "{kind}{path} always there");
+        // A label is optional within each bookmark: the first has one, the second has not.
+        let path = path.replace("/1/", "/0/");
+        assert!(of_kind().any(|fact| fact.pointer(&path).is_some()), "{kind}{path} never there");
+    }
+}
+
+#[test]
+fn every_word_of_the_enums_within_facts_is_there() {
+    for words in [
+        &["signed", "listed", "none"][..],
+        &["media", "sidecar", "manifest", "orphan"],
+        &["verified", "matched", "unverified", "mismatched", "partial", "unreadable"],
+        &["evidential", "quarantine", "unreviewed"],
+        &["size_only", "md5_per_part", "read_back", "sha256_per_part"],
+        &["recordings", "chain", "segment"],
+    ] {
+        for word in words {
+            assert!(FIXTURE.contains(&format!(":\"{word}\"")), "{word}");
+        }
+    }
+    for target in ["\"target\":\"dock\"", "{\"camera\":", "{\"recording\":", "{\"segment\":"] {
+        assert!(FIXTURE.contains(target), "{target}");
+    }
+}

@@ -1,0 +1,11 @@
+//! The embedded store over its real door: HTTP, signatures, files on disk, and kill -9.
+
+#![cfg(feature = "vault")]
+
+mod chunked;
+mod client;
+mod crash;
+mod multipart;
+mod objects;
+mod signatures;
+mod tls;
