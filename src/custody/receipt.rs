@@ -15,13 +15,16 @@
 //! `custody` names the head of the dock's custody log when the receipt was made: whoever keeps
 //! receipts outside the dock can show later that the log up to that line was not changed.
 
+#[cfg(test)]
+mod tests;
+
 use super::chain::Head;
 use crate::{
     evidence::{PublicKey, SIGNATURE_BYTES, verify_signature},
     transfer::StoredProof,
     types::{
         Class, DockId, ObjectId, ReceiptLevel,
-        fact::{Hashed, SealedObject},
+        fact::{Hashed, PartTable, SealedObject},
     },
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -55,6 +58,9 @@ pub enum ReceiptError {
     Key(&'static str),
     #[error("the system gives no random bytes")]
     Random,
+    /// Signed, and yet its own fields do not belong together.
+    #[error("it contradicts itself: {0}")]
+    Contradiction(&'static str),
 }
 
 /// Where a store keeps an object.
@@ -185,7 +191,7 @@ impl Receipt {
         format!("{line}\n{second}\n").into_bytes()
     }
 
-    /// Reads a receipt file whose signature holds. With `trusted`, only that key's signature
+    /// Reads a receipt file whose signature holds and that agrees with itself. With `trusted`, only that key's signature
     /// counts; without, the key named inside, which says nothing about whose it is.
     ///
     /// # Errors
@@ -195,6 +201,10 @@ impl Receipt {
             return Err(ReceiptError::Shape);
         }
         let text = std::str::from_utf8(bytes).map_err(|_| ReceiptError::Shape)?;
+        // Whole to its last byte: the file's own digest is in the custody log.
+        if !text.ends_with('\n') {
+            return Err(ReceiptError::Shape);
+        }
         let mut lines = text.split_terminator('\n');
         let (Some(first), Some(second), None) = (lines.next(), lines.next(), lines.next()) else {
             return Err(ReceiptError::Shape);
@@ -222,7 +232,31 @@ impl Receipt {
         if version > VERSION {
             return Err(ReceiptError::Newer(version));
         }
-        serde_json::from_str(first).map_err(json(1))
+        let receipt: Self = serde_json::from_str(first).map_err(json(1))?;
+        if receipt.to_canonical_json() != first {
+            return Err(ReceiptError::Contradiction("it is not in canonical form"));
+        }
+        receipt.agrees_with_itself()?;
+        Ok(receipt)
+    }
+
+    fn agrees_with_itself(&self) -> Result<(), ReceiptError> {
+        let wrong = |what| Err(ReceiptError::Contradiction(what));
+        let mut size = 0_u64;
+        for part in &self.parts {
+            size = size.saturating_add(part.size);
+        }
+        if self.parts.is_empty() || size != self.sealed.size {
+            return wrong("its parts do not add up to its size");
+        }
+        let parts: Vec<_> = self.parts.iter().map(|part| part.sha256).collect();
+        if PartTable::composite_of(&parts) != self.composite_sha256 {
+            return wrong("its composite is not that of its parts");
+        }
+        if parts.len() == 1 && parts[0] != self.sealed.sha256 {
+            return wrong("its only part is not the object");
+        }
+        Ok(())
     }
 }
 

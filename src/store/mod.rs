@@ -8,6 +8,8 @@ pub mod limiter;
 mod perform;
 pub mod s3;
 pub mod sim;
+#[cfg(test)]
+mod tests;
 
 pub use crate::transfer::{
     Enforces, Fault, ListedPart, ObjectHead, OpenUpload, PartAck, StoreError,

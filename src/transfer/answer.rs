@@ -38,7 +38,7 @@ pub enum Fault {
 }
 
 /// A failed call.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{call}: {words}")]
 pub struct StoreError {
     /// The S3 operation, for example `UploadPart`.

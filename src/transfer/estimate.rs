@@ -56,7 +56,7 @@ pub fn estimate(
             return Some(now);
         }
         let rate = bytes_per_second.filter(|rate| *rate > 0)?;
-        let needed = Duration::from_secs_f64(bytes as f64 / rate as f64);
+        let needed = Duration::try_from_secs_f64(bytes as f64 / rate as f64).ok()?;
         let done = advance(free, needed, class, windows)?;
         free = done;
         Some(done)

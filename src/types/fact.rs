@@ -163,8 +163,14 @@ impl PartTable {
     ///
     /// Source: Amazon S3 user guide, "Checking object integrity", COMPOSITE checksums.
     pub fn composite_sha256(&self) -> String {
-        let all: Vec<u8> = self.parts.iter().flat_map(|p| p.sha256.0).collect();
-        format!("{}-{}", Sha256Digest::of(&all).to_base64(), self.parts.len())
+        let parts: Vec<_> = self.parts.iter().map(|part| part.sha256).collect();
+        Self::composite_of(&parts)
+    }
+
+    /// As [`Self::composite_sha256`], from the SHA-256 digests of the parts alone.
+    pub fn composite_of(parts: &[Sha256Digest]) -> String {
+        let all: Vec<u8> = parts.iter().flat_map(|sha256| sha256.0).collect();
+        format!("{}-{}", Sha256Digest::of(&all).to_base64(), parts.len())
     }
 
     /// Bytes of part `number` (from 1) of an object of `total` bytes; 0 past its end.

@@ -11,6 +11,8 @@ mod options;
 mod probe;
 mod reply;
 mod request;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod xml;
 
@@ -32,8 +34,10 @@ pub struct S3 {
     bucket: Bucket,
     credentials: Credentials,
     limiter: Limiter,
+    endpoint: String,
     clock: fn() -> Timestamp,
     bytes_per_second_min: u64,
+    patience: Duration,
     /// The store's clock minus the dock's, milliseconds; 0 while they agree.
     offset_ms: AtomicI64,
 }
@@ -74,10 +78,22 @@ impl S3 {
             bucket,
             credentials: Credentials::new(options.access_key, options.secret_key.as_str()),
             limiter,
+            endpoint: options.endpoint.authority().to_owned(),
             clock: options.clock,
             bytes_per_second_min: options.bytes_per_second_min.max(1),
+            patience: Self::PATIENCE,
             offset_ms: AtomicI64::new(0),
         })
+    }
+
+    /// The bucket's name.
+    pub fn bucket(&self) -> &str {
+        self.bucket.name()
+    }
+
+    /// Host, and port where it is not the scheme's own: where this store is, for receipts.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     /// How far the store's clock is ahead of the dock's, milliseconds, as learned from its answers;

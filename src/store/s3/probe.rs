@@ -82,8 +82,10 @@ impl S3 {
             bucket: self.bucket.clone(),
             credentials: Credentials::new(self.credentials.key(), wrong),
             limiter: self.limiter.clone(),
+            endpoint: self.endpoint.clone(),
             clock: self.clock,
             bytes_per_second_min: self.bytes_per_second_min,
+            patience: self.patience,
             offset_ms: self.clock_offset_ms().into(),
         };
         let mut answer = stranger.head(key).await;

@@ -30,8 +30,8 @@ pub(super) struct Ask<'a> {
     query: Map<'a>,
     headers: Map<'a>,
     payload: Payload,
-    /// For what the call has to do besides moving its bytes.
-    patience: Duration,
+    /// For what the call has to do besides moving its bytes; none: what is usual.
+    patience: Option<Duration>,
 }
 
 enum Payload {
@@ -48,7 +48,7 @@ impl<'a> Ask<'a> {
             query: Map::new(),
             headers: Map::new(),
             payload: Payload::Bytes(Vec::new()),
-            patience: S3::PATIENCE,
+            patience: None,
         }
     }
 
@@ -74,7 +74,7 @@ impl<'a> Ask<'a> {
     }
 
     pub(super) fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+        self.patience = Some(patience);
         self
     }
 }
@@ -88,7 +88,7 @@ pub(super) struct Begun {
 
 impl S3 {
     /// What a call may take besides moving its bytes.
-    const PATIENCE: Duration = Duration::from_secs(60);
+    pub(super) const PATIENCE: Duration = Duration::from_secs(60);
     /// How long a presigned request is good for; the store compares it with its own clock.
     const GOOD_FOR_SECONDS: u64 = 900;
     /// Clocks nearer than this are equal: the Date header has only seconds, and roads have delays.
@@ -98,7 +98,7 @@ impl S3 {
 
     /// Sends a call and reads its whole, small answer.
     pub(super) async fn ask(&self, ask: Ask<'_>) -> Result<Reply, StoreError> {
-        let (call, patience) = (ask.call, ask.patience);
+        let (call, patience) = (ask.call, ask.patience.unwrap_or(self.patience));
         let Begun { mut response, signed_off, .. } = self.begin(ask).await?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let mut body = Vec::new();
@@ -157,7 +157,7 @@ impl S3 {
                 (length, Some(account))
             }
         };
-        let allowed = ask.patience + self.time_for(length);
+        let allowed = ask.patience.unwrap_or(self.patience) + self.time_for(length);
         let sent = within(allowed, account.as_deref(), request.send()).await;
         let spool = account.as_deref().and_then(Account::spool_error);
         if let (Some(words), true) = (spool, !matches!(sent, Some(Ok(_)))) {
@@ -241,27 +241,31 @@ pub(super) fn too_slow(call: &'static str) -> StoreError {
 pub(super) fn sending_failed(call: &'static str, error: reqwest::Error) -> StoreError {
     // The address holds the signature of the request.
     let error = error.without_url();
-    let (mut fault, mut words) = (Fault::Network, error.to_string());
+    let mut words = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let text = error.to_string();
         if !words.contains(&text) {
             words = format!("{words}: {text}");
         }
-        let tls = error.downcast_ref::<rustls::Error>().or_else(|| {
-            let io = error.downcast_ref::<std::io::Error>()?;
-            io.get_ref()?.downcast_ref::<rustls::Error>()
-        });
-        match tls {
-            Some(rustls::Error::InvalidCertificate(_)) => fault = Fault::NotTheStore,
-            Some(rustls::Error::AlertReceived(alert)) if is_about_us(*alert) => {
-                fault = Fault::Denied;
-            }
-            _ => {}
-        }
         cause = error.source();
     }
+    let fault = match tls_error(&error) {
+        Some(rustls::Error::InvalidCertificate(_)) => Fault::NotTheStore,
+        Some(rustls::Error::AlertReceived(alert)) if is_about_us(*alert) => Fault::Denied,
+        _ => Fault::Network,
+    };
     StoreError { call, fault, words: words.chars().take(240).collect() }
+}
+
+/// The TLS error behind an error, however it is wrapped: an I/O error hides what it carries from
+/// `source`.
+fn tls_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
+    if let Some(tls) = error.downcast_ref() {
+        return Some(tls);
+    }
+    let carried = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    carried.and_then(|e| tls_error(e)).or_else(|| tls_error(error.source()?))
 }
 
 /// Alerts by which a server refuses the dock's certificate, or that there is none.

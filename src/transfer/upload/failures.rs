@@ -21,10 +21,9 @@ impl Upload {
                 self.phase = Phase::Look { gone: true };
                 self.fail_softly(now, error);
             }
-            Fault::BadDigest => self.handle_bad_digest(now, error),
-            Fault::Spool => {
-                self.phase = Phase::CheckSpool;
-                self.fail(now, error);
+            // At once, before any wait: a wait may outlive this machine.
+            Fault::BadDigest | Fault::Spool => {
+                self.phase = Phase::CheckSpool { after: error.clone() };
             }
             Fault::Refused | Fault::Exists => self.handle_refusal(now, error),
             Fault::Skewed => self.fail_softly(now, error),
@@ -101,8 +100,7 @@ impl Upload {
             // Parts whose MD5 is right and whose SHA-256 is not cannot be told apart: send all.
             Fault::BadDigest => self.abandon(now, error.to_string()),
             Fault::Refused => {
-                self.refusals += 1;
-                if self.refusals > Self::COMPLETE_REFUSALS_MAX {
+                if self.attempts >= Self::COMPLETE_ATTEMPTS_MAX {
                     self.abandon(now, error.to_string());
                 } else {
                     self.phase = Phase::Look { gone: false };
@@ -142,10 +140,9 @@ impl Upload {
         }
     }
 
-    fn handle_bad_digest(&mut self, now: Timestamp, error: &StoreError) {
-        if !self.fail(now, error) {
-            return;
-        }
+    /// The spool file is what was sealed, and yet a part of it arrived as something else.
+    pub(super) fn blame_the_way(&mut self, now: Timestamp, error: &StoreError) {
+        self.fail(now, error);
         self.bad_digests += 1;
         if self.bad_digests > Self::BAD_DIGESTS_MAX {
             let words = format!(
@@ -153,8 +150,6 @@ impl Upload {
                  the data: have the network examined"
             );
             self.give_up(Why::Refused, words);
-        } else if self.bad_digests > 1 {
-            self.phase = Phase::CheckSpool;
         }
     }
 

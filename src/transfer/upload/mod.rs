@@ -21,7 +21,7 @@
 mod failures;
 mod results;
 
-use super::{Backoff, Call, Enforces, ObjectHead, Random, StoredProof, parts::Parts};
+use super::{Backoff, Call, Enforces, ObjectHead, Random, StoreError, StoredProof, parts::Parts};
 use crate::types::{
     ReceiptLevel,
     fact::{Fact, SealedObject},
@@ -104,7 +104,10 @@ enum Phase {
     Create,
     List,
     Send,
-    CheckSpool,
+    /// A part failed in a way a damaged spool file explains; `after` is that failure.
+    CheckSpool {
+        after: StoreError,
+    },
     /// The store ignores If-None-Match: look once more before Complete.
     LookFirst,
     Complete,
@@ -159,7 +162,8 @@ impl Upload {
     /// How often an object that Complete acknowledged may be missing before it is sent again.
     const UNSEEN_MAX: u32 = 3;
     const REFUSALS_MAX: u32 = 5;
-    const COMPLETE_REFUSALS_MAX: u32 = 2;
+    /// Failures in a row, restarts included, after which a refused Complete is laid to the upload.
+    const COMPLETE_ATTEMPTS_MAX: u32 = 3;
     const BAD_DIGESTS_MAX: u32 = 6;
     const ABANDONED_MAX: u32 = 5;
 
@@ -251,10 +255,10 @@ impl Upload {
             }
             self.pause = None;
         }
-        if self.phase == Phase::Send {
-            if let Some(step) = self.poll_parts() {
-                return step;
-            }
+        if self.phase == Phase::Send
+            && let Some(step) = self.poll_parts()
+        {
+            return step;
         }
         if self.parts.in_flight() > 0 {
             return Step::Idle;
@@ -296,7 +300,7 @@ impl Upload {
             Phase::Prune { others } => others.last().map(|o| Call::Abort { upload: o.clone() }),
             Phase::Create => Some(Call::Create),
             Phase::List => Some(Call::ListParts { upload: upload() }),
-            Phase::CheckSpool => Some(Call::CheckSpool),
+            Phase::CheckSpool { .. } => Some(Call::CheckSpool),
             Phase::Complete => Some(Call::Complete { upload: upload(), etags: self.parts.etags() }),
             Phase::AbortOwn { upload } => Some(Call::Abort { upload: upload.clone() }),
             Phase::ReadBack { .. } => Some(Call::ReadBack),

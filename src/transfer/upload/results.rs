@@ -68,8 +68,11 @@ impl Upload {
                 self.phase = Phase::Send;
             }
             (Phase::List, Answer::Parts(rows)) => self.merge(&rows),
-            (Phase::CheckSpool, Answer::Spool { intact: true }) => self.phase = Phase::Send,
-            (Phase::CheckSpool, Answer::Spool { intact: false }) => self.give_up(
+            (Phase::CheckSpool { after }, Answer::Spool { intact: true }) => {
+                self.phase = Phase::Send;
+                self.blame_the_way(now, &after);
+            }
+            (Phase::CheckSpool { .. }, Answer::Spool { intact: false }) => self.give_up(
                 Why::SpoolDamaged,
                 "the sealed object on the dock's disk is no longer what was sealed; leave the \
                  camera docked: its segment is read and sealed again"
