@@ -99,3 +99,17 @@ fn a_clock_set_back_a_year_delays_releases_and_stops_no_copy_and_no_upload() {
     assert_eq!(world.table_queue(), 0, "the queue waits for last year's future");
     assert!(world.erased.is_empty());
 }
+
+#[test]
+fn a_jump_that_is_taken_back_stops_no_clock() {
+    let mut world = aged();
+    world.dock("1", "C1");
+    world.run();
+    let right = world.now;
+    jump(&mut world, right + SignedDuration::from_hours(24 * 365));
+    jump(&mut world, right);
+    world.pass(3000);
+    assert_eq!(world.stage("C1", FIRST), Stage::Receipted);
+    world.pass(900);
+    assert_eq!(world.stage("C1", FIRST), Stage::Released);
+}

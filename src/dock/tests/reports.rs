@@ -149,7 +149,8 @@ fn red_words_name_the_second_bay_the_card_and_the_missing_file() {
     assert!(light(&world).light == Light::Red && light(&world).words.contains("does not answer"));
     world.camera("C1").refuses_list = false;
     world.camera("C1").files.remove(&path(FIRST));
-    world.pass(20);
+    world.ask(Command::Hold { target: Target::Dock, reason: "look".into() });
+    world.pass(60);
     let report = light(&world);
     assert!(report.light == Light::Red && report.words.contains("not on the camera"), "{report:?}");
     assert!(status(&world).problems.iter().any(|p| p.contains("1 gaps")));

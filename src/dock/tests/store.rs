@@ -11,7 +11,6 @@ use crate::{
         fact::{Fact, Target},
     },
 };
-use jiff::SignedDuration;
 
 const FIRST: &str = "R000001/000001.mp4";
 
