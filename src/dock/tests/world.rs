@@ -106,6 +106,7 @@ pub fn settings() -> Settings {
         dock: DockId::new("dock1").unwrap(),
         bays: ["1", "2", "3"].map(bay).into(),
         copies_max: 2,
+        windows: crate::transfer::window::Windows::default(),
         objects_in_flight: 2,
         evidential_head_start: SignedDuration::from_mins(30),
         release: Policy {
