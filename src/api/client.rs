@@ -49,14 +49,14 @@ impl Client {
         let mut line = serde_json::to_vec(request).map_err(ClientError::Garbled)?;
         line.push(b'\n');
         self.stream.get_mut().write_all(&line).map_err(ClientError::Broken)?;
-        self.next()
+        self.next_answer()
     }
 
     /// The next answer of a `watch`.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<T, ClientError> {
+    pub fn next_answer<T: DeserializeOwned>(&mut self) -> Result<T, ClientError> {
         let mut line = String::new();
         let read = self.stream.read_line(&mut line).map_err(ClientError::Broken)?;
         if read == 0 {

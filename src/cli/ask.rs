@@ -89,7 +89,7 @@ impl Asker {
             if write!(out, "{start}{text}").and_then(|()| out.flush()).is_err() {
                 return Ok(Exit::Fine);
             }
-            value = client.next()?;
+            value = client.next_answer()?;
         }
     }
 

@@ -28,11 +28,13 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Interrupted copies kept in memory at most: each holds its share of the spool and 400 KiB.
 const PAUSED_MAX: usize = 16;
+/// How long an interrupted copy waits for its camera or for room.
+const PAUSED_FOR: Duration = Duration::from_secs(3600);
 /// How often an idle camera is asked whether it is still there.
 const PRESENCE_EVERY: Duration = Duration::from_secs(1);
 /// How long after a camera could not be recognised it is tried again.
@@ -62,24 +64,38 @@ pub struct World {
     pub stop: AtomicBool,
 }
 
-/// Interrupted copies, oldest first; beyond [`PAUSED_MAX`] the oldest starts anew.
+/// Interrupted copies, oldest first. Beyond [`PAUSED_MAX`], and after [`PAUSED_FOR`], the oldest
+/// is given up: its room in the spool comes back, and its segment is read from its start.
 #[derive(Default)]
-pub struct Paused(Mutex<VecDeque<(SegmentId, Box<Copy>)>>);
+pub struct Paused(Mutex<VecDeque<Waiting>>);
+
+struct Waiting {
+    segment: SegmentId,
+    copy: Box<Copy>,
+    since: Instant,
+}
 
 impl Paused {
     fn put(&self, segment: SegmentId, copy: Box<Copy>) {
         let mut copies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        copies.retain(|(known, _)| *known != segment);
+        copies.retain(|waiting| waiting.segment != segment);
         if copies.len() == PAUSED_MAX {
             copies.pop_front();
         }
-        copies.push_back((segment, copy));
+        copies.push_back(Waiting { segment, copy, since: Instant::now() });
     }
 
     fn take(&self, segment: SegmentId) -> Option<Box<Copy>> {
         let mut copies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = copies.iter().position(|(known, _)| *known == segment)?;
-        copies.remove(at).map(|(_, copy)| copy)
+        let at = copies.iter().position(|waiting| waiting.segment == segment)?;
+        copies.remove(at).map(|waiting| waiting.copy)
+    }
+
+    fn give_up_old(&self) {
+        let mut copies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while copies.front().is_some_and(|waiting| waiting.since.elapsed() > PAUSED_FOR) {
+            copies.pop_front();
+        }
     }
 
     /// Lets one go, to make room in a full spool for the copies that are running.
@@ -123,6 +139,7 @@ impl Bays {
             for bay in bays {
                 self.look_at(world, bay);
             }
+            world.paused.give_up_old();
             thread::sleep(world.poll);
         }
         let threads = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
@@ -324,7 +341,7 @@ impl Docked<'_> {
             Some(copy) if copy.job().path == source.path && copy.job().size == source.size => copy,
             _ => match self.begin(object, source) {
                 Ok(copy) => copy,
-                Err(result) => return (object, result),
+                Err(result) => return (object, *result),
             },
         };
         let object = copy.job().object;
@@ -371,7 +388,7 @@ impl Docked<'_> {
         (object, result)
     }
 
-    fn begin(&self, object: ObjectId, source: &Source) -> Result<Box<Copy>, CopyResult> {
+    fn begin(&self, object: ObjectId, source: &Source) -> Result<Box<Copy>, Box<CopyResult>> {
         let world = self.world;
         let job = CopyJob {
             object,
@@ -379,13 +396,13 @@ impl Docked<'_> {
             size: source.size,
             part_size: seal::part_size(source.size, world.part_bytes),
         };
-        let failed = |words: String| CopyResult::Failed { words };
+        let failed = |words: String| Box::new(CopyResult::Failed { words });
         match Copy::begin(job, &world.recipients, &*world.spool, Patience::default()) {
             Ok(Begun::Started(copy)) => Ok(copy),
             Ok(Begun::Wait(_)) => {
                 // Interrupted copies must not keep running ones out for ever.
                 world.paused.give_up_oldest();
-                Err(CopyResult::SpoolFull)
+                Err(Box::new(CopyResult::SpoolFull))
             }
             Ok(Begun::TooLarge { bytes_max }) => Err(failed(format!(
                 "it is larger than the whole spool ({bytes_max} bytes): raise `bytes_max` under \
@@ -396,9 +413,12 @@ impl Docked<'_> {
     }
 
     fn read_again(&mut self, source: &Source) -> Result<crate::types::fact::Hashed, String> {
-        let watch = Watch::default();
-        match second_read(&mut *self.camera, &source.path, source.size, Patience::default(), &watch)
-        {
+        let (progress, watch) = (&self.world.progress, Arc::new(Watch::default()));
+        progress.read_starts(self.bay, watch.clone());
+        let (path, size) = (&source.path, source.size);
+        let read = second_read(&mut *self.camera, path, size, Patience::default(), &watch);
+        progress.read_ends(self.bay);
+        match read {
             SecondRead::Read(hashed) => Ok(hashed),
             SecondRead::Paused(_) => Err("the camera was taken during the second read".into()),
             SecondRead::Unreadable { words, .. } => Err(format!("the second read failed: {words}")),

@@ -26,7 +26,7 @@ type Look = Box<dyn FnOnce(&Dock, &JournalView) + Send>;
 
 /// What reaches the core.
 pub enum Message {
-    Event(Event),
+    Event(Box<Event>),
     /// Facts of an upload under way; it goes on when they are durable.
     Remember {
         facts: Vec<Fact>,
@@ -64,7 +64,7 @@ impl Core {
     /// # Errors
     /// [`Stopping`].
     pub fn report(&self, event: Event) -> Result<(), Stopping> {
-        self.0.blocking_send(Message::Event(event)).map_err(|_| Stopping)
+        self.0.blocking_send(Message::Event(Box::new(event))).map_err(|_| Stopping)
     }
 
     /// From tasks.
@@ -72,7 +72,7 @@ impl Core {
     /// # Errors
     /// [`Stopping`].
     pub async fn send(&self, event: Event) -> Result<(), Stopping> {
-        self.0.send(Message::Event(event)).await.map_err(|_| Stopping)
+        self.0.send(Message::Event(Box::new(event))).await.map_err(|_| Stopping)
     }
 
     /// Returns when the facts are on disk.
@@ -118,7 +118,7 @@ impl Core {
 
     /// Time passed. Dropped when the core is busy: it will hear the next one.
     pub fn tick(&self) {
-        let _ = self.0.try_send(Message::Event(Event::Tick));
+        let _ = self.0.try_send(Message::Event(Box::new(Event::Tick)));
     }
 }
 
@@ -161,7 +161,7 @@ impl Loop {
         let mut stop = false;
         for message in batch {
             match message {
-                Message::Event(event) => add(&mut whole, self.handle(now, event, view)?),
+                Message::Event(event) => add(&mut whole, self.handle(now, *event, view)?),
                 Message::Remember { facts, durable } => {
                     whole.facts.extend(facts.into_iter().map(NewFact::from));
                     waiting.push(durable);

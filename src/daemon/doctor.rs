@@ -1,12 +1,13 @@
 //! `doctor`: what is wrong with the dock and its surroundings, and the next step for each.
 
-use super::chain;
+use super::{chain, uploads::Uploads};
 use crate::{
     clock::Clock,
     config::{BaySource, Config},
+    dock::Records as _,
     journal::Journal,
     spool::{FolderSpool, Spool as _},
-    store::{Fault, S3, Store as _},
+    store::{Fault, Probe, Store as _},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -38,14 +39,16 @@ pub struct Doctor {
     pub clock: Arc<dyn Clock>,
     pub journal: Arc<Journal>,
     pub spool: Arc<FolderSpool>,
-    pub store: Arc<S3>,
+    pub uploads: Arc<Uploads>,
     pub profiles: Vec<String>,
     pub enrolled: usize,
 }
 
 impl Doctor {
     pub async fn findings(&self) -> Vec<Finding> {
-        let mut findings = vec![self.clock(), self.custody(), self.spool(), self.store().await];
+        let mut findings = vec![self.clock(), self.custody(), self.spool()];
+        findings.extend(self.past());
+        findings.push(self.store().await);
         findings.push(self.cameras());
         findings.extend(self.bays());
         let warnings = self.config.warnings();
@@ -93,6 +96,26 @@ impl Doctor {
         }
     }
 
+    /// What had to be put right in this dock's life; sound now, and worth knowing.
+    fn past(&self) -> Option<Finding> {
+        let totals = match self.journal.view().totals() {
+            Ok(totals) => totals,
+            Err(error) => {
+                let next = "nothing: the daemon stops and makes it anew from the custody log";
+                return Some(Finding::bad("index", error.to_string(), next));
+            }
+        };
+        let counts = [
+            (totals.index_rebuilds, "index rebuilt"),
+            (totals.log_repairs, "torn last line cut off"),
+            (totals.spool_damage, "spool file found damaged"),
+            (totals.vanished_unsealed, "file gone from a camera before it was copied"),
+        ];
+        let told: Vec<_> =
+            counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{what}: {n}")).collect();
+        (!told.is_empty()).then(|| Finding::fine("past repairs", told.join("; ")))
+    }
+
     fn spool(&self) -> Finding {
         let usage = self.spool.usage();
         let words = format!("{} of {} bytes used", usage.used, usage.limits.bytes_max);
@@ -109,8 +132,22 @@ impl Doctor {
     async fn store(&self) -> Finding {
         let endpoint = &self.config.store.endpoint;
         let key = format!("{}{}/doctor", self.config.store.prefix, self.config.dock.id);
-        match self.store.head(&key).await {
-            Ok(_) => Finding::fine("store", format!("{endpoint} answers and takes our signature")),
+        match self.uploads.store.head(&key).await {
+            Ok(_) => match self.uploads.probed.get() {
+                Some(probe) if !probe.signature => Finding::bad(
+                    "store",
+                    format!("{endpoint} takes requests with a wrong signature: anybody can write"),
+                    "nothing is sent there; use another store",
+                ),
+                probe => Finding::fine(
+                    "store",
+                    format!(
+                        "{endpoint} answers; {}; its clock is {:+.1} s from ours",
+                        probe.map_or("not asked yet what it checks".into(), checks),
+                        self.uploads.store.clock_offset_ms() as f64 / 1000.0
+                    ),
+                ),
+            },
             Err(error) => {
                 let next = match error.fault {
                     Fault::Network => "check cable, DNS, firewall and `endpoint` under [store]",
@@ -164,5 +201,23 @@ impl Doctor {
             }
         };
         self.config.bays.iter().map(look).collect()
+    }
+}
+
+/// What a store was seen to check, in words.
+fn checks(probe: &Probe) -> String {
+    let seen = &probe.enforces;
+    let found: Vec<_> = [
+        (seen.sha256, "SHA-256"),
+        (seen.md5, "MD5"),
+        (seen.if_none_match, "that nothing is overwritten"),
+    ]
+    .iter()
+    .filter(|(checked, _)| *checked)
+    .map(|(_, what)| *what)
+    .collect();
+    match found.is_empty() {
+        true => "it checks nothing, so every object is read back".into(),
+        false => format!("it checks {}", found.join(", ")),
     }
 }

@@ -17,16 +17,17 @@ pub use progress::Progress;
 
 use crate::{
     api,
+    clock::Clock,
     config::{Config, LoadError, LogFormat},
     dock::IndexBroken,
-    journal::JournalError,
+    journal::{Journal, JournalError, Pruned},
     spool::SpoolError,
 };
 use open::Opened;
 use std::{
     io::{self, IsTerminal as _},
     path::PathBuf,
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 use tokio::{
@@ -121,6 +122,7 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
     let socket = config.api.socket.clone();
     let bays = config.bays.clone();
     let Opened { core, engine, api, world, camera_bays, first, progress } = open::open(config)?;
+    let (journal, clock) = (api.journal.clone(), api.clock.clone());
     let (ended, core_end) = oneshot::channel();
     let thread = std::thread::Builder::new().name("core".into()).spawn(move || {
         let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| engine.run()));
@@ -144,20 +146,53 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
     let socket_for_errors = socket.clone();
     let listener = tokio::spawn(async move { api::serve(&socket, api).await });
     let ticker = tokio::spawn(tick(core.clone(), progress));
+    let pruner = tokio::spawn(prune_daily(journal.clone(), clock));
     let result = wait_for_end(&core, core_end, listener, socket_for_errors).await;
     world.stop.store(true, Ordering::Relaxed);
     ticker.abort();
+    pruner.abort();
     drop(core);
-    let _ = tokio::task::spawn_blocking(move || {
+    let closed = tokio::task::spawn_blocking(move || {
         // Threads that panicked were reported when they did.
-        let _ = watcher.join();
         let _ = thread.join();
+        while !watcher.is_finished() {
+            // A copy may have begun just now: ask until all have heard.
+            world.progress.stop_all();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = watcher.join();
+        journal.close()
     })
     .await;
-    result
+    match (result, closed) {
+        (Ok(()), Ok(Err(error))) => Err(error.into()),
+        (result, _) => result,
+    }
 }
 
-async fn tick(core: Core, progress: std::sync::Arc<Progress>) {
+/// Folds what is older than the retention of the log into a snapshot, once a day, and only while
+/// the clock deserves belief.
+async fn prune_daily(journal: Arc<Journal>, clock: Arc<dyn Clock>) {
+    const FIRST: Duration = Duration::from_secs(600);
+    const EVERY: Duration = Duration::from_secs(24 * 3600);
+    let mut wait = FIRST;
+    loop {
+        tokio::time::sleep(wait).await;
+        wait = EVERY;
+        if !clock.is_synchronised() {
+            continue;
+        }
+        let (journal, now) = (journal.clone(), clock.now());
+        match tokio::task::spawn_blocking(move || journal.prune(now)).await {
+            Ok(Ok(Pruned::Nothing)) => {}
+            Ok(Ok(pruned)) => tracing::info!("custody log: {pruned:?}"),
+            Ok(Err(error)) => tracing::error!("custody log not pruned: {}", chain(&error)),
+            Err(error) => tracing::error!("custody log not pruned: {error}"),
+        }
+    }
+}
+
+async fn tick(core: Core, progress: Arc<Progress>) {
     const EVERY: Duration = Duration::from_secs(1);
     let mut interval = tokio::time::interval(EVERY);
     interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

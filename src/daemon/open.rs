@@ -24,10 +24,17 @@ use crate::{
     seal::Recipients,
     spool::{FolderSpool, Found, Limits as SpoolLimits, Spool as _},
     store::{Limiter, S3, S3Options},
-    transfer::{Backoff, Enforces, Limits},
+    transfer::{
+        Backoff, Enforces, Limits,
+        window::{Window, Windows},
+    },
     types::{CameraId, Class, ObjectId, Sha256Digest, fact::Fact},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::{
+    SignedDuration, Timestamp,
+    civil::{Time, Weekday},
+    tz::TimeZone,
+};
 use std::{
     fs, io,
     ops::ControlFlow,
@@ -112,7 +119,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
     let progress = Arc::new(Progress::default());
     let store = Arc::new(open_store(&config)?);
     let uploads = Arc::new(Uploads {
-        store: store.clone(),
+        store,
         limits: upload_limits(&config),
         probed: OnceCell::new(),
         probe_prefix: format!("{}{}/", config.store.prefix, config.dock.id),
@@ -141,7 +148,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         poll: Duration::from_millis(config.cameras.poll_interval_ms),
         stop: AtomicBool::new(false),
     });
-    let mut dock = Dock::new(settings(&config), Box::new(RandomIds));
+    let mut dock = Dock::new(settings(&config)?, Box::new(RandomIds));
     dock.set_journal_damaged(journal.damage().is_some());
     let camera_bays = Arc::new(Bays::default());
     let doors = Doors {
@@ -152,7 +159,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         bays: camera_bays.clone(),
         spool: spool.clone(),
         journal: journal.clone(),
-        uploads,
+        uploads: uploads.clone(),
         dock: config.dock.id.clone(),
     };
     let started = Started {
@@ -180,7 +187,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
             clock,
             journal: journal.clone(),
             spool,
-            store,
+            uploads: uploads.clone(),
             profiles: profile_names,
             enrolled,
         }),
@@ -189,13 +196,51 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
     Ok(Opened { core, engine, api, world, camera_bays, first, progress })
 }
 
-fn settings(config: &Config) -> Settings {
+/// Windows of time with their time zones looked up.
+fn windows(config: &Config) -> Result<Windows, DaemonError> {
+    let window = |window: &config::Window| {
+        let zone = TimeZone::get(&window.time_zone).map_err(|_| DaemonError::Settings {
+            what: format!("this machine knows no time zone {}", window.time_zone),
+            next: "correct `time_zone` under [[transfer.windows]], or install the package tzdata",
+        })?;
+        Ok(Window {
+            days: window.days.iter().map(|day| weekday(*day)).collect(),
+            from: time_of(window.from),
+            to: time_of(window.to),
+            zone,
+            classes: window.classes.clone(),
+        })
+    };
+    config.transfer.windows.iter().map(window).collect::<Result<_, _>>().map(Windows)
+}
+
+fn weekday(day: config::Day) -> Weekday {
+    match day {
+        config::Day::Monday => Weekday::Monday,
+        config::Day::Tuesday => Weekday::Tuesday,
+        config::Day::Wednesday => Weekday::Wednesday,
+        config::Day::Thursday => Weekday::Thursday,
+        config::Day::Friday => Weekday::Friday,
+        config::Day::Saturday => Weekday::Saturday,
+        config::Day::Sunday => Weekday::Sunday,
+    }
+}
+
+/// 24:00 is 00:00 of the next day, which is what a window that ends there means.
+fn time_of(at: config::TimeOfDay) -> Time {
+    let minutes = at.minutes() % (24 * 60);
+    let (hour, minute) = ((minutes / 60) as i8, (minutes % 60) as i8);
+    Time::new(hour, minute, 0, 0).expect("a time of day has less than 24 hours")
+}
+
+fn settings(config: &Config) -> Result<Settings, DaemonError> {
     let hours = |hours: u32| SignedDuration::from_hours(hours.into());
-    Settings {
+    Ok(Settings {
         dock: config.dock.id.clone(),
         bays: config.bays.iter().map(|bay| bay.name.clone()).collect(),
         copies_max: config.cameras.copies_max,
         objects_in_flight: config.transfer.objects_in_flight,
+        windows: windows(config)?,
         evidential_head_start: hours(config.transfer.evidential_head_start_hours),
         release: Policy {
             enabled: config.release.enabled,
@@ -207,7 +252,7 @@ fn settings(config: &Config) -> Settings {
         lock_for: config.retention.lock.then(|| hours(24 * config.retention.days)),
         copy_retry: (SignedDuration::from_secs(2), SignedDuration::from_mins(10)),
         copy_attempts_max: 5,
-    }
+    })
 }
 
 /// Reads the dock's signing key, or makes it at the first start.

@@ -19,6 +19,8 @@ use std::{
 pub struct Progress {
     copies: Mutex<BTreeMap<BayName, Arc<Watch>>>,
     uploads: Mutex<BTreeMap<ObjectId, Arc<AtomicU64>>>,
+    /// Second reads, which can be stopped and show no progress.
+    reads: Mutex<BTreeMap<BayName, Arc<Watch>>>,
     rates: Mutex<Rates>,
     copied: AtomicU64,
     sent: AtomicU64,
@@ -64,6 +66,21 @@ impl Progress {
     pub fn copy_ends(&self, bay: &BayName, bytes: u64) {
         self.copied.fetch_add(bytes, Ordering::Relaxed);
         lock(&self.copies).remove(bay);
+    }
+
+    pub fn read_starts(&self, bay: &BayName, watch: Arc<Watch>) {
+        lock(&self.reads).insert(bay.clone(), watch);
+    }
+
+    pub fn read_ends(&self, bay: &BayName) {
+        lock(&self.reads).remove(bay);
+    }
+
+    /// The daemon stops: whatever reads a camera ends at its next read.
+    pub fn stop_all(&self) {
+        for watches in [&self.copies, &self.reads] {
+            lock(watches).values().for_each(|w| w.cancel.store(true, Ordering::Relaxed));
+        }
     }
 
     /// Makes the copy in a bay pause at its next read.

@@ -221,7 +221,7 @@ fn watch(
                 .collect();
             return Err(failed(format!("nothing moves any more: {}", why.join("; "))));
         }
-        status = match client.next() {
+        status = match client.next_answer() {
             Ok(status) => status,
             Err(error) => {
                 screen.finish();

@@ -33,6 +33,9 @@ const CLIPS: [&[u8]; 6] = [
     include_bytes!("../../tests/fixtures/media/clip-6.mp4"),
 ];
 
+/// A camera, its officer, and recordings: minutes ago, evidential, clips.
+type Shift = (&'static str, &'static str, &'static [(i64, bool, &'static [usize])]);
+
 /// A docked folder.
 #[derive(Debug, Clone)]
 pub struct DemoCamera {
@@ -140,7 +143,7 @@ impl Workspace {
         let now = Timestamp::now();
         let ago =
             |minutes: i64| now.saturating_sub(SignedDuration::from_mins(minutes)).unwrap_or(now);
-        let shifts: [(&str, &str, &[(i64, bool, &[usize])]); 2] = [
+        let shifts: [Shift; 2] = [
             ("BWC-0001", "PC4711", &[(410, false, &[0, 1]), (225, true, &[2, 3, 4])]),
             ("BWC-0002", "PC2048", &[(390, false, &[5]), (180, false, &[1, 2]), (35, true, &[3])]),
         ];
@@ -203,7 +206,7 @@ impl Workspace {
         config.cameras.keys_dir = self.path("camera-keys");
         config.cameras.poll_interval_ms = 100;
         // A laptop's disk is not a dock's: what does not fit waits, which is worth seeing too.
-        config.spool.bytes_max = 4 << 30;
+        config.spool.bytes_max = 16 << 30;
         config.spool.reserve_bytes = 256 << 20;
         for (number, camera) in self.cameras.iter().enumerate() {
             let name = BayName::new((number + 1).to_string());

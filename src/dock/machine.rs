@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     release::Policy,
+    transfer::window::Windows,
     types::{BayName, CameraId, Class, DockId, ObjectId, SegmentId, fact::Fact},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -32,6 +33,8 @@ pub struct Settings {
     /// How long evidence goes before footage sealed earlier; also how long that can wait at most.
     pub evidential_head_start: SignedDuration,
     pub release: Policy,
+    /// When which class may be sent.
+    pub windows: Windows,
     /// Prefix of every object key; empty or ending in `/`.
     pub key_prefix: String,
     /// Object-lock retention from capture on; none to set no lock.

@@ -57,6 +57,10 @@ impl Dock {
             running.into_iter().for_each(|object| self.stop_upload(object, step));
             return Ok(());
         }
+        let closed = |class: &Class| !self.settings.windows.is_open(now, *class);
+        let late: Vec<_> =
+            self.uploads.iter().filter(|(_, class)| closed(class)).map(|(id, _)| *id).collect();
+        late.into_iter().for_each(|object| self.stop_upload(object, step));
         if self.store_wait.as_ref().is_some_and(|(until, _)| now < *until) {
             return Ok(());
         }
@@ -127,6 +131,9 @@ impl Dock {
     ) -> Result<Option<QueueRow>, IndexBroken> {
         let mut best: Option<(Timestamp, QueueRow)> = None;
         for class in [Class::Evidential, Class::Quarantine, Class::Unreviewed] {
+            if !self.settings.windows.is_open(now, class) {
+                continue;
+            }
             let Some(row) = self.first_eligible(now, class, view)? else { continue };
             let due = self.due(class, row.sealed_at);
             if best.as_ref().is_none_or(|(other, _)| due < *other) {

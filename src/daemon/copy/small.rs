@@ -47,32 +47,31 @@ pub fn spool_stream(
     };
     let sealer = Sealer::start(recipients, seal::part_size(bytes_max, part_bytes_min))?;
     let mut draft = Draft::new(object, writer);
-    let outcome = match write(&mut draft, sealer, source) {
-        Ok(outcome) => return Ok(outcome_of(draft, outcome)),
-        Err(outcome) => outcome,
-    };
-    Ok(outcome)
+    Ok(match write(&mut draft, sealer, source) {
+        Ok(finished) => outcome_of(draft, finished),
+        Err(outcome) => *outcome,
+    })
 }
 
 fn write(
     draft: &mut Draft,
     mut sealer: Sealer,
     source: &mut dyn Read,
-) -> Result<seal::Finished, SmallOutcome> {
+) -> Result<seal::Finished, Box<SmallOutcome>> {
     let mut buffer = vec![0; READ_BYTES];
     loop {
         match source.read(&mut buffer) {
             Ok(0) => break,
             Ok(n) => sealer
                 .push(&buffer[..n], draft.pending())
-                .map_err(|error| SmallOutcome::SourceBroken(io::Error::other(error)))?,
+                .map_err(|error| Box::new(SmallOutcome::SourceBroken(io::Error::other(error))))?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(SmallOutcome::SourceBroken(error)),
+            Err(error) => return Err(Box::new(SmallOutcome::SourceBroken(error))),
         }
-        draft.drain().map_err(stopped)?;
+        draft.drain().map_err(|stop| Box::new(stopped(stop)))?;
     }
     let finished = sealer.finish(draft.pending());
-    draft.drain().map_err(stopped)?;
+    draft.drain().map_err(|stop| Box::new(stopped(stop)))?;
     Ok(finished)
 }
 

@@ -5,8 +5,12 @@ use super::super::{
     machine::{Bay, Work},
     state::{Amount, Totals, class_slot, key},
 };
+use crate::transfer::{
+    estimate::{Queued, estimate},
+    window::Windows,
+};
 use crate::types::{BayName, CameraId, Class, ObjectId, RecordingId, SegmentId, fact::Target};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, ops::ControlFlow};
 
@@ -145,19 +149,35 @@ pub struct StatusReport {
     pub custody_head: String,
 }
 
-/// Bytes of copying and sending left into a time; `None` while no rate is known.
-fn safe_at(now: Timestamp, at: &Now, to_copy: u64, to_store: u64) -> Option<Timestamp> {
-    if to_copy + to_store == 0 {
+fn copied_at(now: Timestamp, at: &Now, to_copy: u64) -> Option<Timestamp> {
+    if to_copy == 0 {
         return Some(now);
     }
-    let time = |bytes: u64, rate: f64| {
-        if bytes == 0 { Some(0.0) } else { (rate >= 1.0).then(|| bytes as f64 / rate) }
+    let seconds = (at.copy_rate >= 1.0).then(|| to_copy as f64 / at.copy_rate)?;
+    now.checked_add(SignedDuration::from_secs(seconds.min(1e9) as i64 + 1)).ok()
+}
+
+/// When evidence, and when everything, is in the store: copying and sending overlap, so the slower
+/// of the two tells. Amounts are evidential and all others.
+fn safe_at(
+    now: Timestamp,
+    at: &Now,
+    windows: &Windows,
+    to_copy: [u64; 2],
+    to_store: [u64; 2],
+) -> [Option<Timestamp>; 2] {
+    let queued = Queued {
+        evidential: to_copy[0] + to_store[0],
+        quarantine: 0,
+        unreviewed: to_copy[1] + to_store[1],
     };
-    // Copying and sending overlap: the slower of the two tells.
-    let copying = time(to_copy, at.copy_rate)?;
-    let sending = time(to_copy + to_store, at.upload_rate)?;
-    let seconds = copying.max(sending).min(1e9) as i64 + 1;
-    now.checked_add(jiff::SignedDuration::from_secs(seconds)).ok()
+    let rate = (at.upload_rate >= 1.0).then_some(at.upload_rate as u64);
+    let sent = estimate(now, queued, rate, windows);
+    let later = |a: Option<Timestamp>, b: Option<Timestamp>| Some(a?.max(b?));
+    [
+        later(copied_at(now, at, to_copy[0]), sent.evidential),
+        later(copied_at(now, at, to_copy[0] + to_copy[1]), sent.all()),
+    ]
 }
 
 /// # Errors
@@ -186,7 +206,13 @@ pub fn status(
     }
     let paused = view.paused(&Target::Dock)?.map(|mark| mark.reason);
     let evidence = class_slot(Class::Evidential);
-    let all = |amounts: &[Amount; 3]| amounts.iter().map(|a| a.bytes).sum::<u64>();
+    let split = |amounts: &[Amount; 3]| {
+        let all = amounts.iter().map(|a| a.bytes).sum::<u64>();
+        [amounts[evidence].bytes, all - amounts[evidence].bytes]
+    };
+    let windows = &dock.settings().windows;
+    let [evidential_safe_at, all_safe_at] =
+        safe_at(now, at, windows, split(&totals.to_copy), split(&totals.queue));
     Ok(StatusReport {
         dock: dock.settings().dock.clone(),
         at: now,
@@ -215,13 +241,8 @@ pub fn status(
         spool_max: at.spool_max,
         copy_rate: at.copy_rate as u64,
         upload_rate: at.upload_rate as u64,
-        evidential_safe_at: safe_at(
-            now,
-            at,
-            totals.to_copy[evidence].bytes,
-            totals.queue[evidence].bytes,
-        ),
-        all_safe_at: safe_at(now, at, all(&totals.to_copy), all(&totals.queue)),
+        evidential_safe_at,
+        all_safe_at,
         oldest_queued_at: oldest,
         problems: problems(dock, &totals, &bays, paused.as_deref(), now),
         paused,
@@ -333,9 +354,15 @@ fn bay_report(
     let copied = at.copied.get(name).copied().unwrap_or(0);
     report.to_copy.bytes = report.to_copy.bytes.saturating_sub(copied);
     report.to_store = open.to_store;
-    report.evidential_safe_at =
-        safe_at(now, at, open.evidential.to_copy.bytes, open.evidential.to_store.bytes);
-    report.all_safe_at = safe_at(now, at, report.to_copy.bytes, open.to_store.bytes);
+    let part = &open.evidential;
+    let to_copy = part.to_copy.bytes.min(report.to_copy.bytes);
+    [report.evidential_safe_at, report.all_safe_at] = safe_at(
+        now,
+        at,
+        &dock.settings().windows,
+        [to_copy, report.to_copy.bytes - to_copy],
+        [part.to_store.bytes, open.to_store.bytes - part.to_store.bytes],
+    );
     let held = view.paused(&Target::Camera(bay.camera.clone()))?.is_some()
         || view.paused(&Target::Dock)?.is_some();
     // A bay with trouble stays red, whatever its camera did before.
