@@ -101,3 +101,81 @@ fn same_etag(one: &str, other: &str) -> bool {
 fn is_md5_of(etag: &str, part: &Part) -> bool {
     same_etag(etag, &part.md5.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{
+        Class, Md5Digest, ObjectId, RecordingId, Sha256Digest,
+        fact::{Content, Hashed, PartTable},
+    };
+
+    fn object() -> SealedObject {
+        let part = |n| Part { sha256: Sha256Digest([n; 32]), md5: Md5Digest([n; 16]) };
+        let hashed = Hashed { size: 15, sha256: Sha256Digest([9; 32]) };
+        SealedObject {
+            id: ObjectId(uuid::Uuid::nil()),
+            content: Content::Record(RecordingId(uuid::Uuid::nil())),
+            plain: hashed,
+            sealed: hashed,
+            table: PartTable { part_size: 8, parts: vec![part(1), part(2)] },
+            key: "k".into(),
+            class: Class::Evidential,
+            retain_until: None,
+        }
+    }
+
+    /// Which parts need not be sent again.
+    fn kept(remembered: &[(u32, &str)], rows: &[(u32, &str, u64)]) -> Vec<u32> {
+        let remembered = remembered.iter().map(|(n, etag)| (*n, (*etag).to_owned())).collect();
+        let row = |(number, etag, size): &(u32, &str, u64)| ListedPart {
+            number: *number,
+            etag: (*etag).to_owned(),
+            size: *size,
+        };
+        let rows: Vec<_> = rows.iter().map(row).collect();
+        let parts = Parts::merge(&object(), &remembered, &rows);
+        let all: BTreeSet<u32> = parts.acked.keys().chain(&parts.todo).copied().collect();
+        assert_eq!(all, BTreeSet::from([1, 2]));
+        parts.into_acked().into_keys().collect()
+    }
+
+    #[test]
+    fn any_doubt_about_a_part_sends_it_again() {
+        let (one, two) = ("01".repeat(16), "02".repeat(16));
+        let (one, two) = (one.as_str(), two.as_str());
+        let quoted = format!("\"{}\"", two.to_uppercase());
+        for (remembered, rows, expected) in [
+            // The MD5 or what the store said itself, and the size.
+            (&[][..], &[(1, one, 8), (2, &quoted, 7)][..], &[1, 2][..]),
+            (&[(1, "kms")], &[(1, "kms", 8)], &[1]),
+            (&[(1, "lost")], &[(1, one, 8)], &[1]),
+            (&[], &[(1, one, 7), (2, two, 8)], &[]),
+            (&[(1, "kms")], &[(1, "kms", 9)], &[]),
+            (&[(1, "kms")], &[(1, "other", 8)], &[]),
+            // Remembering alone is not enough, nor is another part's digest.
+            (&[(1, one), (2, two)], &[], &[]),
+            (&[], &[(1, two, 8), (2, one, 7)], &[]),
+            // Doubled rows count if they are equal.
+            (&[], &[(2, two, 7), (1, one, 8), (1, one, 8)], &[1, 2]),
+            (&[], &[(1, one, 8), (1, "x", 8)], &[]),
+            (&[(1, "kms")], &[(1, "kms", 8), (1, one, 8)], &[]),
+            // Parts that are none of ours.
+            (&[], &[(0, one, 8), (3, one, 8), (u32::MAX, one, 8)], &[]),
+        ] {
+            assert_eq!(kept(remembered, rows), expected, "{remembered:?} {rows:?}");
+        }
+    }
+
+    #[test]
+    fn a_part_comes_home_once() {
+        let mut parts = Parts::new(&object());
+        assert!(!parts.home(1, Some("x".into())));
+        assert_eq!((parts.start(), parts.start(), parts.start()), (Some(1), Some(2), None));
+        assert!(parts.home(2, Some("b".into())) && parts.home(1, None));
+        assert!(!parts.home(2, Some("c".into())));
+        assert_eq!((parts.acked_bytes(&object()), parts.start()), (7, Some(1)));
+        assert!(parts.home(1, Some("a".into())) && parts.all_acked());
+        assert_eq!(parts.etags(), ["a", "b"]);
+    }
+}

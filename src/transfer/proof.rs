@@ -110,3 +110,100 @@ impl StoredProof {
         Fact::Stored { object: object.id, level: self.level, version: self.head.version.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{
+        Class, ObjectId, RecordingId, Sha256Digest,
+        fact::{Content, Hashed, Part},
+    };
+
+    const ALL: Enforces = Enforces { sha256: true, md5: true, if_none_match: true };
+
+    fn object() -> SealedObject {
+        let part = |n| Part { sha256: Sha256Digest([n; 32]), md5: Md5Digest([n; 16]) };
+        let hashed = Hashed { size: 15, sha256: Sha256Digest([9; 32]) };
+        SealedObject {
+            id: ObjectId(uuid::Uuid::nil()),
+            content: Content::Record(RecordingId(uuid::Uuid::nil())),
+            plain: hashed,
+            sealed: hashed,
+            table: PartTable { part_size: 8, parts: vec![part(1), part(2)] },
+            key: "k".into(),
+            class: Class::Evidential,
+            retain_until: None,
+        }
+    }
+
+    /// What a store says that keeps everything.
+    fn head() -> ObjectHead {
+        let object = object();
+        ObjectHead {
+            size: 15,
+            etag: md5_composite(&object.table),
+            composite_sha256: Some(object.table.composite_sha256()),
+            meta_sha256: Some(object.sealed.sha256.to_string()),
+            ..ObjectHead::default()
+        }
+    }
+
+    #[test]
+    fn one_thing_that_differs_is_enough() {
+        assert_eq!(likeness(&object(), &head()), Likeness::Equal);
+        let differing: [fn(&mut ObjectHead); 4] = [
+            |h| h.size = 14,
+            |h| h.composite_sha256 = Some("AAAA-2".into()),
+            |h| h.meta_sha256 = Some("00".repeat(32)),
+            |h| h.meta_sha256 = Some("nonsense".into()),
+        ];
+        for change in differing {
+            let mut head = head();
+            change(&mut head);
+            assert_eq!(likeness(&object(), &head), Likeness::Unequal, "{head:?}");
+            assert_eq!(StoredProof::again(&object(), head, ReceiptLevel::ReadBack), None);
+        }
+    }
+
+    #[test]
+    fn what_is_not_said_is_doubtful_and_a_foreign_etag_is_no_contradiction() {
+        let doubtful: [fn(&mut ObjectHead); 3] = [
+            |h| h.meta_sha256 = None,
+            |h| (h.composite_sha256, h.etag) = (None, "kms".into()),
+            |h| (h.composite_sha256, h.etag) = (None, "0".repeat(32) + "-2"),
+        ];
+        for change in doubtful {
+            let mut head = head();
+            change(&mut head);
+            assert_eq!(likeness(&object(), &head), Likeness::Doubtful, "{head:?}");
+        }
+        let equal: [fn(&mut ObjectHead); 3] = [
+            |h| h.composite_sha256 = None,
+            |h| h.etag = "kms".into(),
+            |h| h.composite_sha256 = Some(Sha256Digest([9; 32]).to_base64()),
+        ];
+        for change in equal {
+            let mut head = head();
+            change(&mut head);
+            assert_eq!(likeness(&object(), &head), Likeness::Equal, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn a_store_that_was_never_seen_to_refuse_proves_nothing_by_what_it_says() {
+        use ReceiptLevel::*;
+        let no_composite = ObjectHead { composite_sha256: None, ..head() };
+        let nothing = ObjectHead { etag: "kms".into(), ..no_composite.clone() };
+        let only_md5 = Enforces { sha256: false, ..ALL };
+        for (head, seen, expected) in [
+            (head(), ALL, Sha256PerPart),
+            (head(), only_md5, Md5PerPart),
+            (head(), Enforces::default(), SizeOnly),
+            (no_composite.clone(), ALL, Md5PerPart),
+            (no_composite, Enforces { md5: false, ..ALL }, SizeOnly),
+            (nothing, ALL, SizeOnly),
+        ] {
+            assert_eq!(level(&object(), &head, seen), expected, "{head:?} {seen:?}");
+        }
+    }
+}
