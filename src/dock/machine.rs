@@ -4,6 +4,7 @@
 //! `handle` the event, commit the facts, perform the actions, then `poll` and again commit and
 //! perform, until `poll` is idle. What `handle` and `poll` read through the view is therefore
 //! always durable, and each piece of work is given out once.
+//! Every order to a camera is answered before the next arrival in its bay is reported.
 
 use super::{
     IndexBroken, Records, View,

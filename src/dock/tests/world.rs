@@ -9,7 +9,7 @@ use crate::{
         Action, Command, Dock, Event, IdSource, MemoryTable, Records, Settings, Stage, Step,
         event::{Arrival, CopyResult, EraseResult, Started, UploadEnd},
         fold,
-        state::SegmentState,
+        state::{SegmentState, key},
     },
     release::Policy,
     types::{
@@ -78,6 +78,8 @@ pub struct World {
     /// Content of sealed objects; `None` once damaged.
     pub spool: BTreeMap<ObjectId, Option<Sha256Digest>>,
     pub stored: BTreeMap<ObjectId, Sha256Digest>,
+    /// The sealed objects that each record describes: those known when it was asked for.
+    pub covers: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
     pub erased: Vec<Sha256Digest>,
     pub store: Store,
     pub spool_full: bool,
@@ -157,6 +159,7 @@ impl World {
             withheld: BTreeSet::new(),
             spool: BTreeMap::new(),
             stored: BTreeMap::new(),
+            covers: BTreeMap::new(),
             erased: Vec::new(),
             store: Store::Up,
             spool_full: false,
@@ -262,6 +265,16 @@ impl World {
                 |p: &Pending| matches!(&p.action, Action::Upload { object: o } if o == object);
             assert!(!self.pending.iter().any(twice), "{object} is sent twice at once");
         }
+        if let Action::SealRecord { recording, object } = &action {
+            let members = key::members(*recording);
+            let ids = self.table.ids(&members, b"", usize::MAX).unwrap().into_iter();
+            let states = ids.map(|raw| {
+                let id = SegmentId::from_slice(&raw).unwrap();
+                self.table.segment(id).unwrap().unwrap()
+            });
+            let covered = states.filter_map(|state| Some(state.sealed?.object)).collect();
+            self.covers.insert(*object, covered);
+        }
         self.pending.push_back(Pending { action, docking });
     }
 
@@ -310,7 +323,21 @@ impl World {
         self.pass(1800);
     }
 
+    /// What is still to be answered for this bay is answered before, as a daemon must.
     pub fn dock(&mut self, at: &str, camera: &str) {
+        let of_bay = |p: &Pending| match &p.action {
+            Action::List { bay }
+            | Action::Copy { bay, .. }
+            | Action::SecondRead { bay, .. }
+            | Action::Erase { bay, .. } => bay.as_str() == at,
+            _ => false,
+        };
+        if self.bays.contains_key(&bay(at)) && self.pending.iter().any(of_bay) {
+            self.pull(at);
+        }
+        while let Some(late) = self.pending.iter().position(of_bay) {
+            self.perform_at(late);
+        }
         self.dockings += 1;
         self.bays.insert(bay(at), (camera.into(), self.dockings));
         let camera = &self.cameras[camera];
