@@ -121,6 +121,7 @@ impl Uploads {
             upload: state.upload,
             acked: acked.into_iter().collect(),
             attempts: state.attempts,
+            abandoned: state.abandoned,
             retry_at: None,
             maybe_begun: true,
         };
@@ -240,10 +241,10 @@ impl Uploads {
     /// In words; it is tried again.
     pub async fn write_receipt(&self, state: &ObjectState) -> Result<ReceiptRef, String> {
         let object = &state.object;
-        let (level, _) = state.stored.clone().ok_or("the object is not stored")?;
+        let (level, version) = state.stored.clone().ok_or("the object is not stored")?;
         let head = self.store.head(&object.key).await.map_err(|error| error.to_string())?;
         let head = head.ok_or("the store no longer has the object it acknowledged")?;
-        let proof = StoredProof::again(object, head, level)
+        let proof = StoredProof::again(object, head, level, version.as_deref())
             .ok_or("the store now has something else under the object's key")?;
         let anchor = self.journal.head();
         let now = self.clock.now();

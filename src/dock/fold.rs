@@ -75,6 +75,10 @@ impl Fold<'_> {
             Fact::PartAcknowledged { object, number, etag } => {
                 self.totals.parts_acknowledged += 1;
                 self.table.put(key::part(*object, *number), etag.clone().into_bytes());
+                // Progress: what failed before is no longer held against the object.
+                if self.table.object(*object)?.is_some_and(|o| o.attempts > 0) {
+                    return self.object(*object, |o| o.attempts = 0);
+                }
                 Ok(())
             }
             Fact::UploadAbandoned { object, words } => {
@@ -82,6 +86,7 @@ impl Fold<'_> {
                 self.forget_parts(*object)?;
                 self.object(*object, |o| {
                     o.upload = None;
+                    o.abandoned += 1;
                     o.trouble = Some(words.clone());
                 })
             }
@@ -421,6 +426,7 @@ impl Fold<'_> {
             sealed_seq: self.entry.seq,
             upload: None,
             attempts: 0,
+            abandoned: 0,
             trouble: None,
             retry_at: None,
             stored: None,

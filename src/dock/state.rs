@@ -164,7 +164,10 @@ pub struct ObjectState {
     pub sealed_at: Timestamp,
     pub sealed_seq: u64,
     pub upload: Option<String>,
+    /// Failures without progress in between.
     pub attempts: u32,
+    /// Uploads that were begun and given up.
+    pub abandoned: u32,
     pub trouble: Option<String>,
     pub retry_at: Option<Timestamp>,
     pub stored: Option<(ReceiptLevel, Option<String>)>,

@@ -79,8 +79,17 @@ impl StoredProof {
     }
 
     /// The proof of an object already called stored, from a look just taken: nothing when the
-    /// store now has something else. `level` is what was established when it was stored.
-    pub fn again(object: &SealedObject, head: ObjectHead, level: ReceiptLevel) -> Option<Self> {
+    /// store now has something else, or another version. `level` and `version` are what was
+    /// established when it was stored.
+    pub fn again(
+        object: &SealedObject,
+        head: ObjectHead,
+        level: ReceiptLevel,
+        version: Option<&str>,
+    ) -> Option<Self> {
+        if version.is_some() && head.version.as_deref() != version {
+            return None;
+        }
         match likeness(object, &head) {
             Likeness::Equal | Likeness::Doubtful => Some(Self { head, level }),
             Likeness::Unequal => None,
@@ -161,7 +170,7 @@ mod tests {
             let mut head = head();
             change(&mut head);
             assert_eq!(likeness(&object(), &head), Likeness::Unequal, "{head:?}");
-            assert_eq!(StoredProof::again(&object(), head, ReceiptLevel::ReadBack), None);
+            assert_eq!(StoredProof::again(&object(), head, ReceiptLevel::ReadBack, None), None);
         }
     }
 

@@ -33,7 +33,7 @@ fn receipt() -> Receipt {
         legal_hold: Some(false),
         ..ObjectHead::default()
     };
-    let proof = StoredProof::again(&object, head, ReceiptLevel::ReadBack).unwrap();
+    let proof = StoredProof::again(&object, head, ReceiptLevel::ReadBack, None).unwrap();
     let place = Place { endpoint: "store.example:8343".into(), bucket: "evidence".into() };
     let custody = Head { seq: 9, hash: Sha256Digest([3; 32]) };
     let at = "2026-01-05T12:00:00Z".parse().unwrap();

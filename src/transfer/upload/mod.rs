@@ -48,6 +48,8 @@ pub struct Resume {
     /// ETags by part number, of that upload.
     pub acked: BTreeMap<u32, String>,
     pub attempts: u32,
+    /// Uploads of this object given up before, counted since it was sealed.
+    pub abandoned: u32,
     pub retry_at: Option<Timestamp>,
     /// The dock was restarted since the object was sealed, or somebody asked for a retry: the
     /// store may know more than the dock does.
@@ -202,7 +204,7 @@ impl Upload {
             refusals: 0,
             bad_digests: 0,
             unseen: 0,
-            abandoned: 0,
+            abandoned: resume.abandoned,
             resent: 0,
         }
     }
