@@ -29,6 +29,11 @@ impl Elapsed {
         if now.duration_since(last) > STEP_MAX {
             self.skip(last, now);
         }
+        if now < last {
+            // What lies ahead again will really pass this time.
+            self.skipped.retain(|(from, _)| *from < now);
+            self.skipped.iter_mut().for_each(|(_, to)| *to = (*to).min(now));
+        }
         last.duration_since(now) > BACK_MAX
     }
 

@@ -701,6 +701,9 @@ impl Fold<'_> {
         for segment in segments {
             self.segment(segment, |_| {})?;
         }
+        if let Some((record, _)) = recording.record {
+            self.reclass_object(record, class)?;
+        }
         Ok(())
     }
 

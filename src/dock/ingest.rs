@@ -57,13 +57,12 @@ impl Dock {
         view: &dyn View,
         step: &mut Step,
     ) -> Result<(), IndexBroken> {
-        let Some(bay) = self.finish_work(name, Work::List) else { return Ok(()) };
         let Listed { plan, files, bytes } = listed;
-        // A late answer of the camera that was in this bay before.
-        if plan.camera != bay.camera {
-            bay.list_due = true;
+        // A late answer may be of the camera that was in this bay before.
+        if self.bays.get(name).is_none_or(|bay| bay.camera != plan.camera) {
             return Ok(());
         }
+        let Some(bay) = self.finish_work(name, Work::List) else { return Ok(()) };
         bay.listed_at = Some(now);
         bay.on_camera = (files, bytes);
         bay.settled = false;

@@ -56,7 +56,8 @@ impl Dock {
                 let Some(recording) = view.recording(*id)? else { continue };
                 let late = now.duration_since(*since).abs() >= LATEST;
                 if recording.files[0] == 0 || late {
-                    return Ok(self.describe(now, *id, step));
+                    self.describe(now, *id, step);
+                    return Ok(());
                 }
             }
             if let (false, Some((last, _))) = (whole, waiting.last()) {

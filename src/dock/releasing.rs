@@ -174,7 +174,6 @@ impl Dock {
         Ok(release::evaluate(&self.settings.release, &evidence, now))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one event")]
     pub(super) fn handle_second_read(
         &mut self,
         now: Timestamp,
