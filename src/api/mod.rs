@@ -48,6 +48,10 @@ pub enum Request {
     Why {
         id: Uuid,
     },
+    /// Ids that end in these hexadecimal digits.
+    Find {
+        digits: String,
+    },
     Reconcile {
         camera: Option<CameraId>,
     },
@@ -106,6 +110,7 @@ impl Request {
             | Self::Segments { .. }
             | Self::Queue { .. }
             | Self::Why { .. }
+            | Self::Find { .. }
             | Self::Reconcile { .. }
             | Self::DryRun { .. }
             | Self::Custody { .. }

@@ -33,6 +33,8 @@ use tokio::{
 };
 
 const REQUEST_WAIT: Duration = Duration::from_secs(10);
+/// Ids with one end that are named at most.
+const FOUND_MAX: usize = 5;
 const WATCH_MS: std::ops::RangeInclusive<u64> = 50..=60_000;
 
 /// What answering needs.
@@ -208,6 +210,9 @@ async fn reply(api: &Api, peer: &Peer, request: Request) -> Result<Value, Refusa
         }
         Request::Queue { limit } => {
             look(api, move |view| report::objects(view, limit.min(ROWS_MAX))).await
+        }
+        Request::Find { digits } => {
+            look(api, move |view| report::find(view, &digits, FOUND_MAX)).await
         }
         Request::Reconcile { camera } => {
             look(api, move |view| report::reconcile(view, camera.as_ref())).await

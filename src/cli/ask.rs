@@ -1,12 +1,12 @@
 //! Commands that ask the running daemon.
 
-use super::{Complaint, Exit, Outcome, Selection, render, screens};
+use super::{Complaint, Exit, Outcome, Selection, id::GivenId, render, screens};
 use crate::{
     api::{Client, Request},
     daemon::Finding,
     dock::report::{
-        BayReport, CameraBalance, DryRun, Explanation, Filter, ObjectRow, RecordingRow, SegmentRow,
-        StatusReport,
+        BayReport, CameraBalance, DryRun, Explanation, Filter, Kind, ObjectRow, RecordingRow,
+        SegmentRow, StatusReport,
     },
     types::{CameraId, Class, ObjectId, RecordingId, fact::Target},
 };
@@ -15,7 +15,6 @@ use std::{
     io::{IsTerminal as _, Write as _},
     path::PathBuf,
 };
-use uuid::Uuid;
 
 const SOCKET: &str = "/run/bwvdock/api.sock";
 const CONFIG: &str = "/etc/bwvdock/bwvdock.toml";
@@ -37,8 +36,24 @@ impl Asker {
         Self { socket, json }
     }
 
-    fn value(&self, request: &Request) -> Result<Value, Complaint> {
+    /// Asks for something that is not printed.
+    ///
+    /// # Errors
+    /// A [`Complaint`].
+    pub fn ask<T: serde::de::DeserializeOwned>(&self, request: &Request) -> Result<T, Complaint> {
         Ok(Client::connect(&self.socket)?.ask(request)?)
+    }
+
+    /// The whole id of a recording.
+    ///
+    /// # Errors
+    /// A [`Complaint`].
+    pub fn recording(&self, id: &GivenId) -> Result<RecordingId, Complaint> {
+        id.resolve(self, &[Kind::Recording]).map(RecordingId)
+    }
+
+    fn value(&self, request: &Request) -> Result<Value, Complaint> {
+        self.ask(request)
     }
 
     /// Asks, prints JSON if that is wanted, or else what `words` makes of the answer.
@@ -94,13 +109,13 @@ impl Asker {
     }
 
     pub fn recordings(&self, selection: Selection) -> Outcome {
-        let request = Request::Recordings { filter: filter(selection) };
+        let request = Request::Recordings { filter: self.filter(selection)? };
         self.show(&request, |rows: &Vec<RecordingRow>| screens::recordings(rows))?;
         Ok(Exit::Fine)
     }
 
     pub fn segments(&self, selection: Selection) -> Outcome {
-        let request = Request::Segments { filter: filter(selection) };
+        let request = Request::Segments { filter: self.filter(selection)? };
         self.show(&request, |rows: &Vec<SegmentRow>| screens::segments(rows))?;
         Ok(Exit::Fine)
     }
@@ -110,7 +125,8 @@ impl Asker {
         Ok(Exit::Fine)
     }
 
-    pub fn why(&self, id: Uuid) -> Outcome {
+    pub fn why(&self, id: &GivenId) -> Outcome {
+        let id = id.resolve(self, &[Kind::Recording, Kind::Segment, Kind::Object])?;
         self.show(&Request::Why { id }, |answer: &Explanation| screens::why(answer))?;
         Ok(Exit::Fine)
     }
@@ -135,8 +151,9 @@ impl Asker {
         Ok(if well { Exit::Fine } else { Exit::Differs })
     }
 
-    pub fn receipt(&self, object: ObjectId) -> Outcome {
-        let text: String = Client::connect(&self.socket)?.ask(&Request::Receipt { object })?;
+    pub fn receipt(&self, object: &GivenId) -> Outcome {
+        let object = ObjectId(object.resolve(self, &[Kind::Object])?);
+        let text: String = self.ask(&Request::Receipt { object })?;
         // The receipt is JSON already, and its exact bytes are what is signed.
         render::print(&text);
         Ok(Exit::Fine)
@@ -146,7 +163,7 @@ impl Asker {
         let from = match from {
             Some(from) => from,
             None => {
-                let status: StatusReport = Client::connect(&self.socket)?.ask(&Request::Status)?;
+                let status: StatusReport = self.ask(&Request::Status)?;
                 (status.custody_seq + 1).saturating_sub(limit).max(1)
             }
         };
@@ -186,15 +203,15 @@ impl Asker {
     pub fn release(&self) -> Outcome {
         self.command(&Request::Release)
     }
-}
 
-fn filter(selection: Selection) -> Filter {
-    let vanished = selection.vanished.then_some(crate::dock::Stage::Vanished);
-    Filter {
-        camera: selection.camera,
-        recording: selection.recording,
-        stage: selection.stage.or(vanished),
-        unsound: selection.unsound,
-        limit: selection.limit,
+    fn filter(&self, selection: Selection) -> Result<Filter, Complaint> {
+        let vanished = selection.vanished.then_some(crate::dock::Stage::Vanished);
+        Ok(Filter {
+            camera: selection.camera,
+            recording: selection.recording.map(|id| self.recording(&id)).transpose()?,
+            stage: selection.stage.or(vanished),
+            unsound: selection.unsound,
+            limit: selection.limit,
+        })
     }
 }

@@ -5,17 +5,20 @@
 
 mod ask;
 mod custody;
+mod id;
 mod local;
 pub mod render;
 mod screens;
 
 use crate::{
     api::ClientError,
-    types::{CameraId, Class, ObjectId, RecordingId, SegmentId, fact::Target},
+    dock::report::Kind,
+    types::{CameraId, Class, SegmentId, fact::Target},
 };
+use ask::Asker;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use id::GivenId;
 use std::{path::PathBuf, process::ExitCode};
-use uuid::Uuid;
 
 /// What the exit status says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,8 +128,8 @@ enum Verb {
     },
     /// Why something waits or is stuck, and what to do
     Why {
-        /// Id of a segment, a recording or a sealed object
-        id: Uuid,
+        /// Id of a segment, a recording or a sealed object; its last digits will do
+        id: GivenId,
     },
     /// Stop copying and sending (whatever runs ends between two parts)
     Pause {
@@ -155,7 +158,8 @@ enum Verb {
     },
     /// Mark a recording as evidence, or take the mark back
     Flag {
-        recording: RecordingId,
+        /// Id of the recording; its last digits will do
+        recording: GivenId,
         #[arg(long, value_enum, default_value_t = Mark::Evidential)]
         class: Mark,
         #[arg(long)]
@@ -202,7 +206,7 @@ struct Selection {
     #[arg(long)]
     camera: Option<CameraId>,
     #[arg(long)]
-    recording: Option<RecordingId>,
+    recording: Option<GivenId>,
     /// seen, sealed, stored, receipted, releasing, released or vanished
     #[arg(long, value_parser = render::stage)]
     stage: Option<crate::dock::Stage>,
@@ -222,20 +226,24 @@ struct Selection {
 struct Whom {
     #[arg(long)]
     camera: Option<CameraId>,
+    /// Id of a recording; its last digits will do
     #[arg(long)]
-    recording: Option<RecordingId>,
+    recording: Option<GivenId>,
+    /// Id of a segment; its last digits will do
     #[arg(long)]
-    segment: Option<SegmentId>,
+    segment: Option<GivenId>,
 }
 
-impl From<Whom> for Target {
-    fn from(whom: Whom) -> Self {
-        match whom {
-            Whom { camera: Some(id), .. } => Self::Camera(id),
-            Whom { recording: Some(id), .. } => Self::Recording(id),
-            Whom { segment: Some(id), .. } => Self::Segment(id),
-            Whom { .. } => Self::Dock,
-        }
+impl Whom {
+    fn target(self, asker: &Asker) -> Result<Target, Complaint> {
+        Ok(match self {
+            Self { camera: Some(id), .. } => Target::Camera(id),
+            Self { recording: Some(id), .. } => Target::Recording(asker.recording(&id)?),
+            Self { segment: Some(id), .. } => {
+                Target::Segment(SegmentId(id.resolve(asker, &[Kind::Segment])?))
+            }
+            Self { .. } => Target::Dock,
+        })
     }
 }
 
@@ -272,7 +280,7 @@ enum CustodyVerb {
         /// The folder with the log (`<state_dir>/journal`), or a copy of it
         dir: PathBuf,
         /// Receipt files: their heads must lie on the chain, which shows a cut-off end
-        #[arg(long = "receipt", value_name = "FILE")]
+        #[arg(long = "receipt", value_name = "FILE", num_args = 1..)]
         receipts: Vec<PathBuf>,
     },
 }
@@ -280,7 +288,10 @@ enum CustodyVerb {
 #[derive(Debug, Subcommand)]
 enum ReceiptVerb {
     /// Print the receipt of a sealed object
-    Show { object: ObjectId },
+    Show {
+        /// Id of the sealed object; its last digits will do
+        object: GivenId,
+    },
     /// Check a receipt's signature, and the sealed object against it
     Verify {
         file: PathBuf,
@@ -353,7 +364,7 @@ fn run(cli: Cli) -> Outcome {
         // Where the kernel cannot do it, whoever started us ends us as well as it can.
         let _ = set_parent_process_death_signal(Some(Signal::TERM));
     }
-    let asker = ask::Asker::new(cli.socket, cli.json);
+    let asker = Asker::new(cli.socket, cli.json);
     match cli.verb {
         Verb::Daemon { config } => local::daemon(&config),
         Verb::Status => asker.status(),
@@ -362,13 +373,15 @@ fn run(cli: Cli) -> Outcome {
         Verb::Recordings(selection) => asker.recordings(selection),
         Verb::Segments(selection) => asker.segments(selection),
         Verb::Queue { limit } => asker.queue(limit),
-        Verb::Why { id } => asker.why(id),
-        Verb::Pause { what, reason } => asker.pause(what.into(), reason),
-        Verb::Resume(what) => asker.resume(what.into()),
-        Verb::Retry(what) => asker.retry(what.into()),
-        Verb::Hold { what, reason } => asker.hold(what.into(), reason),
-        Verb::Unhold { what, reason } => asker.unhold(what.into(), reason),
-        Verb::Flag { recording, class, reason } => asker.flag(recording, class.into(), reason),
+        Verb::Why { id } => asker.why(&id),
+        Verb::Pause { what, reason } => asker.pause(what.target(&asker)?, reason),
+        Verb::Resume(what) => asker.resume(what.target(&asker)?),
+        Verb::Retry(what) => asker.retry(what.target(&asker)?),
+        Verb::Hold { what, reason } => asker.hold(what.target(&asker)?, reason),
+        Verb::Unhold { what, reason } => asker.unhold(what.target(&asker)?, reason),
+        Verb::Flag { recording, class, reason } => {
+            asker.flag(asker.recording(&recording)?, class.into(), reason)
+        }
         Verb::Release { dry_run: true, limit } => asker.dry_run(limit),
         Verb::Release { dry_run: false, .. } => asker.release(),
         Verb::Reconcile { camera } => asker.reconcile(camera),
@@ -381,7 +394,7 @@ fn run(cli: Cli) -> Outcome {
         Verb::Custody(CustodyVerb::Verify { dir, receipts }) => {
             custody::verify(&dir, &receipts, cli.json)
         }
-        Verb::Receipt(ReceiptVerb::Show { object }) => asker.receipt(object),
+        Verb::Receipt(ReceiptVerb::Show { object }) => asker.receipt(&object),
         Verb::Receipt(ReceiptVerb::Verify { file, key, object }) => {
             local::receipt_verify(&file, key.as_deref(), object.as_deref(), cli.json)
         }

@@ -1,5 +1,6 @@
 //! The screens: reports turned into words. Pure; tested against committed captures.
 
+use super::id::short;
 use super::render::{bytes, clock, count, table, utc};
 use crate::{
     daemon::Finding,
@@ -117,7 +118,7 @@ pub fn recordings(rows: &[RecordingRow]) -> String {
                 notes.push_str(&format!("; {} missing", r.gaps));
             }
             vec![
-                r.id.to_string(),
+                short(&r.id),
                 r.camera.to_string(),
                 r.name.clone(),
                 r.officer.clone().unwrap_or_else(|| "-".into()),
@@ -143,13 +144,13 @@ pub fn segments(rows: &[SegmentRow]) -> String {
         .iter()
         .map(|s| {
             vec![
-                s.id.to_string(),
+                short(&s.id),
                 s.camera.to_string(),
                 s.path.to_string(),
                 bytes(s.size),
                 s.stage.as_str().to_owned(),
                 s.verdict.map_or("-".into(), |v| v.to_string()),
-                s.object.map_or("-".into(), |o| o.to_string()),
+                s.object.map_or("-".into(), |o| short(&o)),
             ]
         })
         .collect();
@@ -179,7 +180,7 @@ pub fn queue(rows: &[ObjectRow]) -> String {
                 (None, _) => String::new(),
             };
             vec![
-                o.id.to_string(),
+                short(&o.id),
                 o.class.to_string(),
                 what.to_owned(),
                 o.camera.to_string(),

@@ -4,6 +4,7 @@
 //! their own, on a workspace with real keys, TLS and files. Only the cameras are simulated, and
 //! with `--camera` not even those.
 
+mod docked;
 mod progress;
 mod summary;
 mod workspace;
@@ -111,9 +112,10 @@ pub fn run(args: DemoArgs, as_json: bool) -> Result<Exit, Complaint> {
     let status = status.inspect_err(|_| work.show_log())?;
     drop(client);
     let rows = segments(&work)?;
+    let rule = Client::connect(work.socket())?.ask(&Request::DryRun { limit: api::ROWS_MAX })?;
     // The log is complete, and checked, only when its writer has ended.
     daemon.stop();
-    let summary = summary::Summary::make(&work, &status, &rows, took, args.store.is_some())?;
+    let summary = summary::Summary::make(&work, &status, &rows, &rule, took, args.store.is_some())?;
     drop(vault);
     let fine = summary.complete;
     summary.print(as_json);

@@ -7,13 +7,14 @@ use crate::{
     daemon::chain,
     dock::{
         Stage,
-        report::{SegmentRow, StatusReport},
+        report::{DryRun, SegmentRow, StatusReport},
     },
     journal::offline,
     types::{FileKind, ObjectId, Sha256Digest},
 };
 use serde::Serialize;
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, BufReader, Read},
     path::{Path, PathBuf},
@@ -41,6 +42,8 @@ pub struct Summary {
     stored_bytes: u64,
     receipts: u64,
     released: u64,
+    /// Files the rule was asked to erase and did not, by what it said.
+    kept_on_camera: BTreeMap<String, u64>,
     gaps: u64,
     /// Sealed objects opened again with the identity, each equal to what was on the camera.
     opened: usize,
@@ -72,6 +75,7 @@ impl Summary {
         work: &Workspace,
         status: &StatusReport,
         rows: &[SegmentRow],
+        rule: &DryRun,
         took: Duration,
         foreign_store: bool,
     ) -> Result<Self, Complaint> {
@@ -90,7 +94,9 @@ impl Summary {
             let camera = work.camera_of(status, &row.camera);
             let released = row.stage == Stage::Released;
             let stored = row.stage == Stage::Receipted;
-            let must_go = camera.is_some_and(|camera| camera.erase);
+            // With --release, too, the rule has the last word on what goes.
+            let stays = rule.rows.iter().any(|said| said.segment == row.id && !said.release);
+            let must_go = camera.is_some_and(|camera| camera.erase) && !stays;
             if !(released || stored && !must_go) {
                 problems.push(format!(
                     "{} on {} is only {}",
@@ -122,6 +128,7 @@ impl Summary {
             stored_bytes: status.stored.bytes,
             receipts: proof.receipts,
             released: count(Stage::Released),
+            kept_on_camera: kept_on_camera(work, status, rule),
             gaps: status.gaps,
             opened: proof.opened,
             seconds: (took.as_secs_f64() * 100.0).round() / 100.0,
@@ -133,12 +140,9 @@ impl Summary {
             problems,
             workspace: work.is_kept().then(|| work.root().to_owned()),
             objects: (!foreign_store && work.is_kept()).then_some(objects),
-            open_with: proof.example.map(|(path, name)| {
-                format!(
-                    "age -d -i {} -o {name} {}",
-                    work.path("identity.txt").display(),
-                    path.display()
-                )
+            open_with: proof.example.filter(|_| work.is_kept()).map(|(path, name)| {
+                let (identity, path) = (quoted(&work.path("identity.txt")), quoted(&path));
+                format!("age -d -i {identity} -o {name} {path}")
             }),
         })
     }
@@ -174,6 +178,10 @@ impl Summary {
         ));
         out.push_str(&line("receipts", format!("{} signed and checked", s.receipts)));
         out.push_str(&line("released", format!("{} files erased by the rule", s.released)));
+        for (why, files) in &s.kept_on_camera {
+            let files = render::count(*files, "file stays", "files stay");
+            out.push_str(&line("", format!("{files}: {why}")));
+        }
         if s.opened > 0 {
             let text = format!("{} objects with the identity, each equal to its source", s.opened);
             out.push_str(&line("opened", text));
@@ -210,6 +218,28 @@ impl Summary {
         }
         out
     }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    if text.chars().all(|c| c.is_alphanumeric() || "/._-+:,".contains(c)) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+/// What the rule said of files in bays that it might have erased.
+fn kept_on_camera(work: &Workspace, status: &StatusReport, rule: &DryRun) -> BTreeMap<String, u64> {
+    let mut kept = BTreeMap::new();
+    for row in rule.rows.iter().filter(|row| !row.release) {
+        if work.camera_of(status, &row.camera).is_some_and(|camera| camera.erase) {
+            let why = row.obstacles.iter().map(|(what, _)| what.as_str()).collect::<Vec<_>>();
+            *kept.entry(why.join("; ")).or_insert(0) += 1;
+        }
+    }
+    kept
 }
 
 fn receipts_in(folder: &Path) -> Result<Vec<(PathBuf, Receipt)>, Complaint> {

@@ -1,6 +1,10 @@
 //! The folder a demo works in: keys, certificates, cameras, configuration.
 
-use super::{DemoArgs, failed, usage};
+use super::{
+    DemoArgs,
+    docked::{self, DemoCamera},
+    failed, usage,
+};
 use crate::{
     camera::{Media, SimCamera, SimCameraOptions, SimRecording, SimSegment},
     cli::Complaint,
@@ -35,14 +39,6 @@ const CLIPS: [&[u8]; 6] = [
 
 /// A camera, its officer, and recordings: minutes ago, evidential, clips.
 type Shift = (&'static str, &'static str, &'static [(i64, bool, &'static [usize])]);
-
-/// A docked folder.
-#[derive(Debug, Clone)]
-pub struct DemoCamera {
-    pub folder: PathBuf,
-    /// Whether it may be erased, and so must be empty of footage at the end.
-    pub erase: bool,
-}
 
 /// The folder, and what is in it.
 pub struct Workspace {
@@ -87,16 +83,11 @@ impl Workspace {
         if args.cameras.is_empty() {
             work.make_cameras()?;
         } else {
-            for folder in &args.cameras {
-                let found = folder.canonicalize().map_err(|error| {
-                    let what = format!("{} cannot be docked: {error}", folder.display());
-                    usage(what, "name a folder, a mounted card or a mounted stick")
-                })?;
-                if !found.is_dir() {
-                    let what = format!("{} is no folder", folder.display());
-                    return Err(usage(what, "name a folder, a mounted card or a mounted stick"));
-                }
-                work.cameras.push(DemoCamera { folder: found, erase: args.release });
+            work.cameras = docked::docked(args)?;
+            if work.cameras.iter().any(|camera| camera.profile.is_some()) {
+                let (name, text) = docked::ANY_FOLDER;
+                let path = work.path("profiles").join(name).with_extension("toml");
+                io(fs::write(&path, text), &path)?;
             }
         }
         Ok(work)
@@ -186,7 +177,7 @@ impl Workspace {
             }
             let key = self.path("camera-keys").join(format!("{name}.pub"));
             io(fs::write(&key, sim.public_key().to_pem()), &key)?;
-            self.cameras.push(DemoCamera { folder, erase: true });
+            self.cameras.push(DemoCamera::known(folder, true));
         }
         Ok(())
     }
@@ -213,8 +204,8 @@ impl Workspace {
             config.bays.push(Bay {
                 name: name.map_err(|error| failed(error.to_string()))?,
                 source: BaySource::Folder(camera.folder.clone()),
-                camera_id: None,
-                profile: None,
+                camera_id: camera.id.clone(),
+                profile: camera.profile.map(str::to_owned),
                 allow_erase: camera.erase,
             });
         }
@@ -297,14 +288,17 @@ fn new_folder(path: &Path) -> Result<PathBuf, Complaint> {
         let what = format!("{} is not empty", path.display());
         return Err(usage(what, "name a new folder: nothing of an earlier demo is overwritten"));
     }
-    io(fs::create_dir_all(path), path)?;
-    io(path.canonicalize(), path)
+    let made = fs::create_dir_all(path).and_then(|()| path.canonicalize());
+    made.map_err(|error| {
+        let what = format!("{} cannot be made: {error}", path.display());
+        usage(what, "name a folder in a place that is yours")
+    })
 }
 
 fn foreign_store(file: &Path) -> Result<Store, Complaint> {
     let next = "give a configuration with a [store] section (`bwvdock config show --default`)";
     let text = fs::read_to_string(file)
-        .map_err(|error| usage(format!("{}: {error}", file.display()), next))?;
+        .map_err(|error| usage(format!("{} cannot be read: {error}", file.display()), next))?;
     Config::parse_store(&text)
         .map_err(|error| usage(format!("{} cannot be used: {error}", file.display()), next))
 }

@@ -6,7 +6,7 @@ export LC_ALL=C; shift; anchors=" $* "; seq=0; last=nowhere
 prev=0000000000000000000000000000000000000000000000000000000000000000
 for old in snapshot-*.jsonl; do [ -e "$old" ] || continue   # begins behind what was pruned
   through=$(sed -n '1s/.*"through_seq":\([0-9]*\).*/\1/p' "$old")
-  [ "$through" -gt $seq ] || continue; seq=$through
+  [ "$through" -gt "$seq" ] || continue; seq=$through
   prev=$(sed -n '1s/.*"through_hash":"\([0-9a-f]*\)".*/\1/p' "$old")
 done
 for file in custody-*.jsonl; do n=0; [ -e "$file" ] || { echo "there is no log here"; exit 1; }
@@ -18,6 +18,6 @@ for file in custody-*.jsonl; do n=0; [ -e "$file" ] || { echo "there is no log h
     case $anchors in *" $seq $prev "*) ;; *" $seq "*) echo "$last: not as anchored"; exit 1;; esac
   done < "$file"
 done
-while [ $# -ge 2 ]; do [ "$1" -le $seq ] || { echo "$last: cut off before line $1"; exit 1; }
+while [ $# -ge 2 ]; do [ "$1" -le "$seq" ] || { echo "$last: cut off before line $1"; exit 1; }
   shift 2; done
 echo "whole: line $seq, $prev"

@@ -1,0 +1,220 @@
+#!/usr/bin/env bash
+# SeaweedFS as the evidence store, over TLS and over mutual TLS: whatever the dock puts there is
+# found, downloaded, opened and proved with tools that know nothing of this program: aws, rclone,
+# Debian's age, openssl, jq, sha256sum.
+set -euo pipefail
+# shellcheck source=tests/tools/tier.sh
+source tests/tools/tier.sh
+
+# --- the stores --------------------------------------------------------------------------------
+
+# Certificates: an authority, a server's and a client's.
+certificates() {
+  mkdir "$work/tls"
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+    -subj "/CN=tier authority" -keyout "$work/tls/ca.key" -out "$work/tls/ca.pem"
+  local name extra
+  for name in server client; do
+    extra="subjectAltName=IP:127.0.0.1,DNS:localhost"
+    [[ $name == server ]] || extra="extendedKeyUsage=clientAuth"
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$name" \
+      -keyout "$work/tls/$name.key" -out "$work/tls/$name.csr"
+    openssl x509 -req -days 2 -in "$work/tls/$name.csr" -CA "$work/tls/ca.pem" \
+      -CAkey "$work/tls/ca.key" -CAcreateserial -extfile <(echo "$extra") \
+      -out "$work/tls/$name.pem"
+  done
+  chmod 600 "$work"/tls/*.key
+}
+
+# five_ports: a base such that it and the next four, and their gRPC twins 10,000 above, are free.
+five_ports() {
+  local base port taken
+  taken=$(ss -Htan | awk '{ sub(/.*:/, "", $4); print $4 }')
+  for ((;;)); do
+    base=$((15000 + RANDOM % 900 * 10))
+    for port in {0..4}; do
+      grep -qxE "$((base + port))|$((base + port + 10000))" <<<"$taken" && continue 2
+    done
+    echo "$base"
+    return
+  done
+}
+
+# weed_server NAME BASE OPTION...: its S3 side listens on port BASE.
+weed_server() {
+  local name=$1 base=$2
+  shift 2
+  mkdir -p "$work/$name/data"
+  weed server -dir="$work/$name/data" -ip=127.0.0.1 -ip.bind=127.0.0.1 \
+    -master.port=$((base + 1)) -volume.port=$((base + 2)) -filer -filer.port=$((base + 3)) \
+    -master.volumeSizeLimitMB=64 -volume.max=200 -s3 -s3.port="$base" \
+    -s3.config="$work/s3.json" -s3.port.iceberg=0 -s3.port.lance=0 \
+    -s3.cert.file="$work/tls/server.pem" -s3.key.file="$work/tls/server.key" "$@" \
+    >"$work/$name/log" 2>&1 &
+}
+
+refuses_strangers() {
+  [[ $(curl -s -o /dev/null -w '%{http_code}' --cacert "$work/tls/ca.pem" "$@") == 403 ]]
+}
+
+store_config() {
+  cat <<TOML
+[store]
+endpoint = "https://127.0.0.1:$1"
+bucket = "evidence"
+access_key_file = "$work/access"
+secret_key_file = "$work/secret"
+ca_file = "$work/tls/ca.pem"
+TOML
+}
+
+client=(--cert "$work/tls/client.pem" --key "$work/tls/client.key")
+certificates >"$work/certificates.log" 2>&1
+access=tier
+secret=$(openssl rand -hex 20)
+(umask 077 && printf %s $access >"$work/access" && printf %s "$secret" >"$work/secret")
+cat >"$work/s3.json" <<JSON
+{"identities": [{"name": "tier",
+  "credentials": [{"accessKey": "$access", "secretKey": "$secret"}],
+  "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}
+JSON
+plain=$(five_ports)
+weed_server plain "$plain"
+wait_for 40 refuses_strangers "https://127.0.0.1:$plain/" || cat "$work/plain/log"
+mutual=$(five_ports)
+weed_server mutual "$mutual" -s3.cacert.file="$work/tls/ca.pem" -s3.tlsVerifyClientCert
+wait_for 40 refuses_strangers "${client[@]}" "https://127.0.0.1:$mutual/" || cat "$work/mutual/log"
+check "SeaweedFS answers over TLS" refuses_strangers "https://127.0.0.1:$plain/"
+check "the second one only answers who has a certificate" \
+  not curl -sS --cacert "$work/tls/ca.pem" "https://127.0.0.1:$mutual/"
+
+# --- the readers -------------------------------------------------------------------------------
+
+s3() {
+  AWS_ACCESS_KEY_ID=$access AWS_SECRET_ACCESS_KEY=$secret \
+    aws --endpoint-url "https://127.0.0.1:$plain" --ca-bundle "$work/tls/ca.pem" "$@"
+}
+
+# remote PORT ARGUMENT...
+remote() {
+  local port=$1
+  shift
+  RCLONE_S3_PROVIDER=SeaweedFS RCLONE_S3_ENDPOINT="https://127.0.0.1:$port" \
+    RCLONE_S3_ACCESS_KEY_ID=$access RCLONE_S3_SECRET_ACCESS_KEY=$secret \
+    rclone --ca-cert "$work/tls/ca.pem" --client-cert "$work/tls/client.pem" \
+    --client-key "$work/tls/client.key" "$@"
+}
+
+# Lists with `aws s3 ls`, downloads with `aws s3 cp`.
+download_with_aws() {
+  s3 s3 ls --recursive s3://evidence/ >"$work/ls"
+  awk '{ print $4 }' "$work/ls" | grep -v '/bwvdock-probe$' >"$work/keys"
+  s3 s3 cp --recursive --only-show-errors --exclude '*bwvdock-probe' s3://evidence/ "$1"
+}
+
+check "aws makes the bucket of the first" s3 s3 mb s3://evidence
+check "rclone makes the bucket of the second" remote "$mutual" mkdir :s3:evidence
+store_config "$plain" >"$work/plain.toml"
+store_config "$mutual" >"$work/mutual.toml"
+cat >>"$work/mutual.toml" <<TOML
+client_cert_file = "$work/tls/client.pem"
+client_key_file = "$work/tls/client.key"
+TOML
+
+# --- two simulated cameras, released, over TLS -------------------------------------------------
+
+kept=$work/first
+check "the demo's cameras travel to SeaweedFS, and every file reaches the end" \
+  exits 0 "$bwvdock" demo --store "$work/plain.toml" --keep "$kept" --json
+mv "$work/check.log" "$work/first.json"
+check "stdout was one JSON object that says so" jq -e \
+  'type == "object" and .complete and .custody.whole and .segments == 9 and .released == .files' \
+  "$work/first.json"
+check "aws lists and downloads every object" download_with_aws "$work/aws"
+check "there are as many as the dock says it stored" test \
+  "$(grep -c '\.age$' "$work/keys")" = "$(jq .stored_objects "$work/first.json")"
+check "nothing but sealed objects and their receipts is there" \
+  not grep -vE '\.age(\.receipt)?$' "$work/keys"
+check "each has a receipt: signed by the dock, naming these bytes" \
+  receipts_hold "$work/aws" "$kept/state/dock.pub.pem"
+check "a changed receipt is found out" \
+  a_changed_receipt_fails "$work/aws" "$kept/state/dock.pub.pem"
+check "a second reader sees the same (rclone)" \
+  remote "$plain" copy --exclude '*/bwvdock-probe' :s3:evidence "$work/rclone"
+check "byte for byte" diff -r "$work/aws" "$work/rclone"
+check "Debian's age opens every one" opened "$work/aws" "$kept/identity.txt" "$work/opened"
+check "the sealed descriptions name each with its hash" every_file_is_described "$work/opened"
+
+media() {
+  cut -f1,4 "$work/opened/table" | grep '\.mp4$' | cut -f1 | while IFS= read -r id; do
+    sha256sum <"$work/opened/files/$id"
+  done | sort -u >"$work/media"
+  for clip in tests/fixtures/media/clip-?.mp4; do sha256sum <"$clip"; done |
+    sort -u | diff "$work/media" -
+}
+check "the footage is what went into the cameras" media
+record_of_the_incident() {
+  jq -s -e '.[0] | select(.recording.class == "evidential" and .recording.officer == "PC4711")
+    | .recording.bookmarks[0].label == "officer pressed the marker"
+      and (.recording.flags == ["use-of-force"]) and .camera.id == "BWC-0001"' "$1"
+}
+one_describes_the_incident() {
+  local file
+  for file in "$work"/opened/records/*; do
+    record_of_the_incident "$file" && return
+  done
+  return 1
+}
+check "officer, flag and bookmark of the incident are in its description" \
+  one_describes_the_incident
+check "signed footage is described as verified" jq -s -e \
+  '[.[] | select(.kind == "media") | .sealed.verdict] | length > 0 and all(. == "verified")' \
+  "$work"/opened/records/*
+what_the_store_sees "$work/aws" >"$work/seen" 2>&1
+check "the store sees no officer, camera, file, model or bookmark" says_nothing "$work/seen" \
+  "${secrets[@]}"
+check "(it does see the class)" says evidential "$work/seen"
+check "the custody log is whole, and lies where the receipts say" \
+  custody_is_whole "$kept/state/journal" "$kept/state/receipts"
+check "an edited line is found" custody_tells "$kept/state/journal" "$kept/state/receipts" \
+  '20s/"actor":"dock"/"actor":"duck"/'
+check "a removed line is found" custody_tells "$kept/state/journal" "$kept/state/receipts" 30d
+check "a cut-off end is found" \
+  custody_tells "$kept/state/journal" "$kept/state/receipts" '12,999d'
+
+# --- folders with awkward names, over mutual TLS -----------------------------------------------
+
+simulated "$work/cameras"
+dcim "$work/cameras/card"
+listed "$work/cameras/stick"
+mkdir "$work/aside"
+folders=()
+for camera in BWC-0001 BWC-0002 card stick; do
+  sums "$work/cameras/$camera" >"$work/aside/$camera"
+  folders+=(--camera "$work/cameras/$camera")
+done
+kept=$work/second
+check "four folders travel there with a client certificate" \
+  exits 0 "$bwvdock" demo --store "$work/mutual.toml" --keep "$kept" --json "${folders[@]}"
+mv "$work/check.log" "$work/second.json"
+check "all of it is stored, nothing is erased" jq -e \
+  '.complete and .cameras == 4 and .released == 0 and .stored_objects > 30' "$work/second.json"
+untouched() {
+  for camera in BWC-0001 BWC-0002 card stick; do
+    sums "$work/cameras/$camera" | diff "$work/aside/$camera" -
+  done
+}
+check "the folders are as they were" untouched
+check "rclone downloads it" \
+  remote "$mutual" copy --exclude '*/bwvdock-probe' :s3:evidence "$work/rclone2"
+check "each object has its receipt" receipts_hold "$work/rclone2" "$kept/state/dock.pub.pem"
+check "Debian's age opens every one" opened "$work/rclone2" "$kept/identity.txt" "$work/opened2"
+check "the descriptions name each with its hash" every_file_is_described "$work/opened2"
+for camera in BWC-0001 BWC-0002 card stick; do
+  check "what was sealed of $camera is what was kept aside" \
+    same_as_originals "$work/opened2" "$camera" "$work/aside/$camera"
+done
+check "the custody log is whole" \
+  custody_is_whole "$kept/state/journal" "$kept/state/receipts"
+
+report
