@@ -40,6 +40,7 @@ fn vault(root: &Path) -> SocketAddr {
         buckets: vec!["evidence".into()],
         tls: None,
         region: "us-east-1".into(),
+        access_log: None,
     };
     let (ready, address) = std::sync::mpsc::channel();
     std::thread::spawn(move || {

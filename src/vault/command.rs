@@ -44,6 +44,9 @@ pub struct VaultArgs {
     /// Region that clients sign for
     #[arg(long, default_value = "us-east-1")]
     region: String,
+    /// Append one JSON line a request to this file: time, method, path, part, status, bytes
+    #[arg(long, value_name = "FILE")]
+    access_log: Option<PathBuf>,
 }
 
 fn read(path: &Path) -> Result<String, Complaint> {
@@ -103,6 +106,7 @@ pub fn run(args: VaultArgs) -> Result<Exit, Complaint> {
         buckets: args.buckets,
         tls,
         region: args.region,
+        access_log: args.access_log,
     };
     let failed = |what: String| {
         Complaint::new(Exit::Failed, what, "correct what it names, then start the vault again")

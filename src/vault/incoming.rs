@@ -33,6 +33,8 @@ struct Inner {
     body: Incoming,
     silence: Pin<Box<Sleep>>,
     transport: Transport,
+    /// How much of the body came.
+    bytes: u64,
     /// The client waits for `100 Continue`, which asking for the body would send.
     waiting: bool,
 }
@@ -45,7 +47,7 @@ impl WatchedBody {
     pub fn new(body: Incoming, waiting: bool) -> Self {
         let transport = if body.is_end_stream() { Transport::Ended } else { Transport::Open };
         let silence = Box::pin(sleep(SILENCE_MAX));
-        Self(Arc::new(Mutex::new(Inner { body, silence, transport, waiting })))
+        Self(Arc::new(Mutex::new(Inner { body, silence, transport, bytes: 0, waiting })))
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -54,6 +56,11 @@ impl WatchedBody {
 
     pub fn transport(&self) -> Transport {
         self.inner().transport
+    }
+
+    /// How many bytes of the body came so far.
+    pub fn bytes(&self) -> u64 {
+        self.inner().bytes
     }
 
     /// Throws away what has not been read; whether the body is at its end afterwards.
@@ -96,6 +103,9 @@ impl Body for WatchedBody {
             Poll::Ready(frame) => frame.map(|frame| frame.map_err(io::Error::other)),
         };
         inner.silence.as_mut().reset(Instant::now() + SILENCE_MAX);
+        if let Some(Ok(frame)) = &frame {
+            inner.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+        }
         match &frame {
             None => inner.transport = Transport::Ended,
             Some(Err(_)) => inner.transport = Transport::Broken,

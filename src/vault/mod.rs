@@ -30,6 +30,7 @@
 //! it was never acknowledged.
 
 mod access;
+mod access_log;
 mod bucket;
 pub mod command;
 mod described;
@@ -75,6 +76,8 @@ pub struct VaultOptions {
     pub tls: Option<VaultTls>,
     /// The region clients must sign for.
     pub region: String,
+    /// Gets one JSON line a request; appended to.
+    pub access_log: Option<PathBuf>,
 }
 
 /// Why a vault cannot start or go on.

@@ -1,8 +1,8 @@
 //! Listening, TLS, limits and shutdown; HTTP/1.1 only.
 
 use super::{
-    VaultError, VaultOptions, access::Rule, disk::Disk, incoming::WatchedBody, patient::Patient,
-    service::Vault,
+    VaultError, VaultOptions, access::Rule, access_log::AccessLog, disk::Disk,
+    incoming::WatchedBody, patient::Patient, service::Vault,
 };
 use hyper::{
     HeaderMap, Request, Response, body::Incoming, header::HeaderValue, server::conn::http1,
@@ -15,7 +15,7 @@ use s3s::{
     config::{S3Config, StaticConfigProvider},
     service::{S3Service, S3ServiceBuilder},
 };
-use std::{future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, path::Path, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -53,14 +53,28 @@ pub(super) async fn serve(
     let disk = tokio::task::spawn_blocking(move || Disk::open(&root, &buckets))
         .await
         .expect("opening the store does not panic")?;
+    let log = options.access_log.as_deref().map(open_log).transpose()?;
     let address = options.listen;
     let failed = |source| VaultError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let local = listener.local_addr().map_err(failed)?;
-    let service = s3_service(options, disk);
+    let service = Front { s3: s3_service(options, disk), log };
     ready(local);
     accept_until(listener, acceptor, service, shutdown).await;
     Ok(())
+}
+
+fn open_log(path: &Path) -> Result<Arc<AccessLog>, VaultError> {
+    let doing = "open the access log";
+    let failed = |source| VaultError::Disk { doing, path: path.to_owned(), source };
+    AccessLog::open(path).map(Arc::new).map_err(failed)
+}
+
+/// What every connection hands its requests to.
+#[derive(Clone)]
+struct Front {
+    s3: S3Service,
+    log: Option<Arc<AccessLog>>,
 }
 
 fn s3_service(options: VaultOptions, disk: Disk) -> S3Service {
@@ -82,7 +96,7 @@ fn s3_service(options: VaultOptions, disk: Disk) -> S3Service {
 async fn accept_until(
     listener: TcpListener,
     acceptor: Option<TlsAcceptor>,
-    service: S3Service,
+    service: Front,
     shutdown: impl Future<Output = ()>,
 ) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
@@ -120,7 +134,7 @@ async fn accept_until(
 async fn connection(
     stream: TcpStream,
     acceptor: Option<TlsAcceptor>,
-    service: S3Service,
+    service: Front,
     stopped: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
@@ -136,7 +150,7 @@ async fn connection(
 
 async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    service: S3Service,
+    service: Front,
     mut stopped: watch::Receiver<bool>,
 ) {
     let answering = service_fn(move |request| answer(service.clone(), request));
@@ -160,17 +174,16 @@ async fn speak(
     }
 }
 
-async fn answer(
-    service: S3Service,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, HttpError> {
+async fn answer(service: Front, request: Request<Incoming>) -> Result<Response<Body>, HttpError> {
     let (mut parts, incoming) = request.into_parts();
     let watched = WatchedBody::new(incoming, parts.headers.contains_key("expect"));
+    let mut noted = service.log.as_ref().map(|log| log.begin(&parts, watched.clone()));
     parts.extensions.insert(watched.clone());
     let body = Body::http_body_unsync(watched.clone());
-    let mut response = service.call(Request::from_parts(parts, body)).await?;
+    let mut response = service.s3.call(Request::from_parts(parts, body)).await?;
     let at_end = watched.drain().await;
     stamp(response.headers_mut(), at_end);
+    noted.iter_mut().for_each(|noted| noted.answered(response.status()));
     Ok(response)
 }
 

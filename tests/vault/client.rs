@@ -30,6 +30,7 @@ pub fn options(root: &Path) -> VaultOptions {
         buckets: vec![BUCKET.into()],
         tls: None,
         region: REGION.into(),
+        access_log: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![cfg(feature = "vault")]
 
+mod access_log;
 mod chunked;
 mod client;
 mod crash;
