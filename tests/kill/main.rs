@@ -18,6 +18,7 @@ mod outside;
 #[path = "../rig/mod.rs"]
 mod rig;
 mod sends;
+mod sharp;
 
 use bwvdock::api::Request;
 use bwvdock::dock::report::StatusReport;
@@ -52,7 +53,7 @@ impl Plan {
     fn read() -> Self {
         let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
         let all = std::env::var_os("BWVDOCK_TESTS").is_some_and(|tier| tier == "all");
-        let (rounds, large, files_min) = if all { (100, 500, 40) } else { (8, 50, 16) };
+        let (rounds, large, files_min) = if all { (100, 500, 40) } else { (8, 24, 16) };
         Self {
             seed: number("BWVDOCK_KILL_SEED").unwrap_or(1),
             rounds: number("BWVDOCK_KILL_ROUNDS").unwrap_or(rounds),
@@ -169,7 +170,13 @@ impl Trial {
         status
     }
 
-    fn report(&self, plan: &Plan, status: &StatusReport, sends: &sends::Sends, took: Duration) {
+    fn report(
+        &self,
+        plan: &Plan,
+        status: &StatusReport,
+        sends: &sends::Sends,
+        (erased, took): (usize, Duration),
+    ) {
         let mut starts = self.starts.clone();
         starts.sort();
         let at = |part: usize| starts.get(starts.len() * part / 100).copied().unwrap_or_default();
@@ -186,7 +193,7 @@ impl Trial {
             self.ledger.objects.len(),
             self.ledger.lines,
             status.receipts,
-            self.outside.erased()
+            erased
         );
         eprintln!("parts: {sends:?}");
         eprintln!("drawn: {:?}", self.moments);
@@ -209,9 +216,11 @@ fn killed_again_and_again_everything_is_stored_once_and_nothing_is_erased_early(
     let (rig, ledger) = (&trial.rig, &trial.ledger);
     let lines = sends::read(&rig.access_log());
     let sends = sends::check(&lines, ledger, &trial.lives, PARTS_IN_FLIGHT as u64);
-    trial.report(&plan, &status, &sends, began.elapsed());
+    trial.report(&plan, &status, &sends, (erased, began.elapsed()));
     ending::every_segment_once(rig, &trial.footage, ledger);
-    ending::nothing_left_over(rig, ledger);
+    let probes = ending::nothing_left_over(rig, ledger);
+    eprintln!("{probes} uploads of the store's probe were left open");
+    assert!(probes as u64 <= plan.rounds, "more than one for each kill");
     ending::receipts_hold(rig, ledger);
     if plan.all {
         ending::strangers_agree(rig, ledger);

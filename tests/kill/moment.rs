@@ -68,8 +68,8 @@ impl Moment {
     pub fn draw(dice: &mut Dice) -> Self {
         let ms = Duration::from_millis;
         match dice.between(0, 100) {
-            0..20 => Self::Start(ms(dice.between(0, 700))),
-            20..50 => Self::Ready(ms(dice.between(0, 1500))),
+            0..25 => Self::Start(ms(dice.between(0, 300))),
+            25..50 => Self::Ready(ms(dice.between(0, 1500))),
             50..80 => Self::Fact(dice.pick(&FACTS), ms(dice.between(0, 6))),
             _ => Self::Answer(dice.pick(&REQUESTS), ms(dice.between(0, 3))),
         }
