@@ -2,6 +2,7 @@
 
 use super::{
     Dock, IndexBroken, Records, Stage, View,
+    elapsed::is_due,
     event::{Action, CopyResult, Step},
     machine::Work,
     state::{SegmentState, key},
@@ -9,7 +10,7 @@ use super::{
 use crate::{
     evidence,
     types::{
-        BayName, CameraId, Class, FileKind, ObjectId, RecordingId, SegmentId, Verdict,
+        BayName, CameraId, Class, FileKind, ObjectId, SegmentId, Verdict,
         fact::{Content, Fact, Hashed, PartTable, SealedObject, Target},
     },
 };
@@ -37,8 +38,10 @@ impl Dock {
         }
         let Some(state) = view.segment(segment)? else { return Ok(false) };
         let object = self.object_id(now);
+        self.copies_given += 1;
         if let Some(bay) = self.bays.get_mut(name) {
             bay.work = Some(Work::Copy(segment));
+            bay.last_copy = self.copies_given;
         }
         step.act(Action::Copy { bay: name.clone(), segment, object, source: state.segment.source });
         Ok(true)
@@ -73,7 +76,7 @@ impl Dock {
                 }
                 let verdict = evidence::verdict(&state.segment, &plain, read_failed.is_some());
                 // A bad cable can spoil a read: what differs is read once more before it counts.
-                if verdict == Verdict::Mismatched && state.copy_attempts == 0 {
+                if verdict == Verdict::Mismatched && self.suspects.insert(segment) {
                     step.act(Action::Discard { object });
                     let words = format!(
                         "read {plain_sha}, the camera says otherwise; reading once more",
@@ -90,6 +93,8 @@ impl Dock {
                     self.copy_failed(now, &state, words, step);
                     return Ok(());
                 }
+                self.suspects.remove(&segment);
+                self.recording_changed(state.segment.recording);
                 let recording = view.recording(state.segment.recording)?;
                 let class = match (verdict.is_sound(), state.segment.kind, &recording) {
                     (true, FileKind::Media | FileKind::Sidecar | FileKind::Manifest, Some(r)) => {
@@ -119,33 +124,7 @@ impl Dock {
         step.fact(Fact::CopyFailed { segment: state.segment.id, attempts, words, retry_at });
     }
 
-    pub(super) fn handle_record_sealed(
-        &mut self,
-        now: Timestamp,
-        recording: RecordingId,
-        object: ObjectId,
-        result: CopyResult,
-        view: &dyn View,
-        step: &mut Step,
-    ) -> Result<(), IndexBroken> {
-        self.record = None;
-        let Some(state) = view.recording(recording)? else { return Ok(()) };
-        // Anything but a sealed record leaves the recording marked: it is tried again.
-        if let CopyResult::Sealed { plain, sealed, table, read_failed: None } = result {
-            let captured = state.recording.started.unwrap_or(state.first_seen);
-            let object = self.sealed_object(
-                now,
-                Content::Record(recording),
-                (object, plain, sealed, table),
-                state.recording.class,
-                captured,
-            );
-            step.fact(Fact::RecordSealed { recording, object });
-        }
-        Ok(())
-    }
-
-    fn sealed_object(
+    pub(super) fn sealed_object(
         &self,
         now: Timestamp,
         content: Content,
@@ -179,7 +158,7 @@ fn next_copy(
     let mut next = None;
     view.scan(&key::copies(camera), b"", &mut |key, value| {
         let not_before = value.try_into().map_or(0, i64::from_be_bytes);
-        if not_before > now.as_millisecond() {
+        if Timestamp::from_millisecond(not_before).is_ok_and(|at| !is_due(at, now)) {
             return ControlFlow::Continue(());
         }
         next = key::tail(key).and_then(|id| SegmentId::from_slice(id).ok());

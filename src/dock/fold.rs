@@ -24,6 +24,7 @@ type Done = Result<(), IndexBroken>;
 /// [`IndexBroken`] when a record cannot be read; the index is then rebuilt from the log.
 pub fn fold(entry: &Entry, table: &mut dyn Table) -> Done {
     let mut fold = Fold { totals: table.totals()?, table, entry };
+    fold.totals.last_at = Some(entry.at);
     fold.apply(&entry.fact)?;
     let Fold { totals, table, .. } = fold;
     put(table, key::TOTALS.to_vec(), &totals)
@@ -144,7 +145,7 @@ impl Fold<'_> {
         let Some(mut recording) = self.table.recording(id)? else { return Ok(()) };
         change(&mut recording);
         let open = key::open_recording(&recording.recording.camera, id);
-        if recording.on_camera() > 0 {
+        if recording.on_camera() + recording.gone_unstored > 0 {
             self.table.put(open, Vec::new());
         } else {
             self.table.remove(&open);
@@ -241,6 +242,7 @@ impl Fold<'_> {
                     unsound: 0,
                     gaps: 0,
                     others_on_camera: 0,
+                    gone_unstored: 0,
                     record: None,
                     described_before: 0,
                 };
@@ -259,7 +261,13 @@ impl Fold<'_> {
         self.undescribed(id)
     }
 
+    /// Marks a recording of which something was sealed.
     fn undescribed(&mut self, id: RecordingId) -> Done {
+        let Some(state) = self.table.recording(id)? else { return Ok(()) };
+        let sealed = state.files[Stage::Sealed as usize..=Stage::Released as usize].iter();
+        if sealed.sum::<u64>() == 0 && state.record.is_none() {
+            return Ok(());
+        }
         let since = self.entry.at.as_millisecond().to_be_bytes().to_vec();
         self.table.put(key::undescribed(id), since);
         Ok(())
@@ -274,9 +282,10 @@ impl Fold<'_> {
         if let Some(known) = self.table.segment(id)? {
             // Back again after it had vanished.
             let stage = match (&known.sealed, &known.receipt) {
-                (_, Some(_)) => Stage::Receipted,
-                (Some(_), None) => Stage::Sealed,
-                (None, None) => Stage::Seen,
+                (Some(_), Some(_)) => Stage::Receipted,
+                (Some(_), None) if self.waits_for_store(&known)? => Stage::Sealed,
+                (Some(_), None) => Stage::Stored,
+                (None, _) => Stage::Seen,
             };
             return self.stage(id, stage);
         }
@@ -302,6 +311,13 @@ impl Fold<'_> {
         })?;
         put(self.table, key::segment(id), &state)?;
         self.index_copy(&state)
+    }
+
+    /// Whether the newest sealed object of a segment is only in the spool.
+    fn waits_for_store(&self, state: &SegmentState) -> Result<bool, IndexBroken> {
+        let Some(sealed) = &state.sealed else { return Ok(false) };
+        let object = self.table.object(sealed.object)?;
+        Ok(object.is_some_and(|object| object.stored.is_none() && !object.lost))
     }
 
     fn class_of(&self, state: &SegmentState) -> Result<Class, IndexBroken> {
@@ -351,7 +367,13 @@ impl Fold<'_> {
         }
         state.stage = to;
         let other = u64::from(state.segment.kind != FileKind::Manifest);
+        let moved = from == Stage::Vanished || to == Stage::Vanished;
+        let unstored = u64::from(moved && self.waits_for_store(&state)?);
         self.recording(state.segment.recording, |recording| {
+            match to {
+                Stage::Vanished => recording.gone_unstored += unstored,
+                _ => recording.gone_unstored = recording.gone_unstored.saturating_sub(unstored),
+            }
             let others = &mut recording.others_on_camera;
             match (from.is_gone(), to.is_gone()) {
                 (false, true) => *others = others.saturating_sub(other),
@@ -382,7 +404,8 @@ impl Fold<'_> {
     }
 
     fn vanished(&mut self, id: SegmentId) -> Done {
-        if self.table.segment(id)?.is_some_and(|s| s.stage == Stage::Seen) {
+        // One that is read again has an earlier copy.
+        if self.table.segment(id)?.is_some_and(|s| s.stage == Stage::Seen && s.sealed.is_none()) {
             self.totals.vanished_unsealed += 1;
         }
         self.stage(id, Stage::Vanished)
@@ -486,7 +509,9 @@ impl Fold<'_> {
         if state.stored.is_some() {
             return Ok(());
         }
-        self.leave_queue(&state);
+        if !state.lost {
+            self.leave_queue(&state);
+        }
         self.forget_parts(id)?;
         self.totals.stored.add(state.object.sealed.size);
         state.stored = Some((level, version.clone()));
@@ -499,8 +524,16 @@ impl Fold<'_> {
             Some(segment) if segment.stage == Stage::Sealed => {
                 self.stage(segment.segment.id, Stage::Stored)
             }
+            Some(segment) if segment.stage == Stage::Vanished => {
+                self.gone_is_settled(segment.segment.recording)
+            }
             _ => Ok(()),
         }
+    }
+
+    /// A file that vanished does not wait for the store any more.
+    fn gone_is_settled(&mut self, recording: RecordingId) -> Done {
+        self.recording(recording, |r| r.gone_unstored = r.gone_unstored.saturating_sub(1))
     }
 
     /// The segment whose newest sealed object this is.
@@ -512,7 +545,7 @@ impl Fold<'_> {
 
     fn receipted(&mut self, id: ObjectId, receipt: &crate::types::fact::ReceiptRef) -> Done {
         let Some(state) = self.table.object(id)? else { return Ok(()) };
-        self.totals.receipts += 1;
+        self.totals.receipts += u64::from(state.receipt.is_none());
         self.object(id, |object| object.receipt = Some(receipt.clone()))?;
         if let Content::Record(recording) = state.object.content {
             return self.recording(recording, |recording| {
@@ -557,7 +590,10 @@ impl Fold<'_> {
             s.trouble = Some(words.to_owned());
         })?;
         match segment.stage {
-            Stage::Vanished => Ok(()),
+            Stage::Vanished => {
+                self.totals.vanished_unsealed += 1;
+                self.gone_is_settled(segment.segment.recording)
+            }
             _ => self.stage(id, Stage::Seen),
         }
     }
@@ -576,8 +612,26 @@ impl Fold<'_> {
                 }
                 Ok(())
             }
-            Target::Camera(_) | Target::Dock => self.retry_queue(target),
+            Target::Camera(id) => {
+                self.retry_copies(&key::copies(id))?;
+                self.retry_queue(target)
+            }
+            Target::Dock => {
+                self.retry_copies(key::COPIES)?;
+                self.retry_queue(target)
+            }
         }
+    }
+
+    fn retry_copies(&mut self, prefix: &[u8]) -> Done {
+        let mut waiting = Vec::new();
+        self.table.scan(prefix, b"", &mut |key, value| {
+            if value.iter().any(|byte| *byte != 0) {
+                waiting.extend(key::tail(key).and_then(|id| SegmentId::from_slice(id).ok()));
+            }
+            std::ops::ControlFlow::Continue(())
+        })?;
+        waiting.into_iter().try_for_each(|id| self.segment(id, |s| s.retry_at = None))
     }
 
     /// Clears the waiting time; a segment whose copy was unsound is read from the camera again.
@@ -646,6 +700,9 @@ impl Fold<'_> {
         self.recording(id, |recording| recording.recording.class = class)?;
         for segment in segments {
             self.segment(segment, |_| {})?;
+        }
+        if let Some((record, _)) = recording.record {
+            self.reclass_object(record, class)?;
         }
         Ok(())
     }

@@ -6,10 +6,11 @@ use super::{
     Dock, IndexBroken, Records, Stage, View,
     event::{Listed, Step},
     machine::Work,
+    releasing::ReleasePass,
     state::{RecordingState, SegmentState, key},
 };
 use crate::{
-    evidence::{self, LastLink, PlannedFile, PlannedRecording},
+    evidence::{self, FindingKind, LastLink, PlannedFile, PlannedRecording},
     types::{
         BayName, CameraId, RecordingId, SegmentId, SourcePath,
         fact::{Fact, Gap, Recording},
@@ -30,13 +31,21 @@ const LIST_RETRY: SignedDuration = SignedDuration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Ingest {
     recordings: vec::IntoIter<PlannedRecording>,
-    current: Option<(RecordingId, vec::IntoIter<PlannedFile>)>,
+    current: Option<Current>,
     listed: HashSet<SourcePath>,
     /// Where the search for vanished files goes on; none before it began.
     vanished_from: Option<Vec<u8>>,
     files: u64,
     bytes: u64,
     new_files: u64,
+}
+
+/// The rest of one recording of a plan.
+#[derive(Debug)]
+struct Current {
+    recording: RecordingId,
+    missing: vec::IntoIter<(u32, SourcePath)>,
+    files: vec::IntoIter<PlannedFile>,
 }
 
 impl Dock {
@@ -48,18 +57,27 @@ impl Dock {
         view: &dyn View,
         step: &mut Step,
     ) -> Result<(), IndexBroken> {
-        let Some(bay) = self.finish_work(name, Work::List) else { return Ok(()) };
         let Listed { plan, files, bytes } = listed;
+        // A late answer may be of the camera that was in this bay before.
+        if self.bays.get(name).is_none_or(|bay| bay.camera != plan.camera) {
+            return Ok(());
+        }
+        let Some(bay) = self.finish_work(name, Work::List) else { return Ok(()) };
         bay.listed_at = Some(now);
         bay.on_camera = (files, bytes);
+        bay.settled = false;
+        bay.release = ReleasePass::default();
         let camera = bay.camera.clone();
-        let grave = plan.findings.iter().filter(|finding| finding.kind.is_grave());
-        let findings: Vec<String> = grave
-            .map(|finding| match &finding.path {
-                Some(path) => format!("{path}: {}", finding.words),
-                None => finding.words.clone(),
-            })
-            .collect();
+        let mut findings = Vec::new();
+        for finding in plan.findings.iter().filter(|finding| finding.kind.is_grave()) {
+            match &finding.path {
+                // A file that was copied or released is missing by right.
+                Some(path)
+                    if finding.kind == FindingKind::Missing && was_taken(&camera, path, view)? => {}
+                Some(path) => findings.push(format!("{path}: {}", finding.words)),
+                None => findings.push(finding.words.clone()),
+            }
+        }
         if bay.findings != findings {
             for words in findings.iter().take(FINDINGS_MAX) {
                 step.fact(Fact::BayTrouble { bay: name.clone(), words: words.clone() });
@@ -108,19 +126,20 @@ impl Dock {
         }
     }
 
-    /// Works off a piece of the plan; also decides when to look at the camera again.
+    /// Works off a piece of the plan, and says whether there was one; also decides when to look
+    /// at the camera again.
     pub(super) fn poll_ingest(
         &mut self,
         now: Timestamp,
         name: &BayName,
         view: &dyn View,
         step: &mut Step,
-    ) -> Result<(), IndexBroken> {
-        let Some(bay) = self.bays.get_mut(name) else { return Ok(()) };
+    ) -> Result<bool, IndexBroken> {
+        let Some(bay) = self.bays.get_mut(name) else { return Ok(false) };
         let Some(mut ingest) = bay.ingest.take() else {
             let due = bay.listed_at.is_some_and(|at| now.duration_since(at).abs() >= LIST_EVERY);
             bay.list_due |= due;
-            return Ok(());
+            return Ok(false);
         };
         let (camera, profile) = (bay.camera.clone(), bay.profile.clone());
         let mut budget = STEP_FILES;
@@ -129,21 +148,27 @@ impl Dock {
                 None => match ingest.recordings.next() {
                     Some(planned) => {
                         budget -= 1;
-                        let id =
+                        let recording =
                             self.recording_facts(now, &camera, &profile, &planned, view, step)?;
-                        ingest.current = Some((id, planned.files.into_iter()));
+                        let (missing, files) =
+                            (planned.missing.into_iter(), planned.files.into_iter());
+                        ingest.current = Some(Current { recording, missing, files });
                     }
                     None => break,
                 },
-                Some((recording, files)) => match files.next() {
-                    Some(file) => {
+                Some(Current { recording, missing, files }) => {
+                    let (camera, recording) = (&camera, *recording);
+                    if let Some((index, path)) = missing.next() {
                         budget -= 1;
-                        let (camera, recording) = (&camera, *recording);
+                        missing_fact(camera, Gap::Segment { recording, index, path }, view, step)?;
+                    } else if let Some(file) = files.next() {
+                        budget -= 1;
                         ingest.new_files +=
                             self.file_facts(now, camera, recording, file, view, step)?;
+                    } else {
+                        ingest.current = None;
                     }
-                    None => ingest.current = None,
-                },
+                }
             }
         }
         if budget > 0 && !vanished_facts(&camera, &mut ingest, view, step)? {
@@ -153,14 +178,14 @@ impl Dock {
                 bytes: ingest.bytes,
                 new_files: ingest.new_files,
             });
-            return Ok(());
+            return Ok(true);
         }
         // Facts of this step must be folded before the next: hand the rest back.
         step.again = true;
         if let Some(bay) = self.bays.get_mut(name) {
             bay.ingest = Some(ingest);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn recording_facts(
@@ -177,28 +202,10 @@ impl Dock {
         let id = known.unwrap_or_else(|| RecordingId(self.ids.next(now)));
         let recording = described(id, camera, profile, planned, state.as_ref());
         if state.as_ref().is_none_or(|state| state.recording != recording) {
+            self.recording_changed(id);
             step.fact(Fact::RecordingSeen { recording });
         }
-        for (index, path) in &planned.missing {
-            let gap = Gap::Segment { recording: id, index: *index, path: path.clone() };
-            // A file that was copied or released is missing by right.
-            if !self.was_taken(camera, path, view)? && view.get(&key::gap(camera, &gap))?.is_none()
-            {
-                step.fact(Fact::GapFound { camera: camera.clone(), gap });
-            }
-        }
         Ok(id)
-    }
-
-    fn was_taken(
-        &self,
-        camera: &CameraId,
-        path: &SourcePath,
-        view: &dyn View,
-    ) -> Result<bool, IndexBroken> {
-        let segment = view.segment_at(camera, path.as_bytes())?;
-        let state = segment.map(|id| view.segment(id)).transpose()?.flatten();
-        Ok(state.is_some_and(|state| state.sealed.is_some() || state.stage == Stage::Released))
     }
 
     /// Facts about one listed file; 1 if it is new.
@@ -236,6 +243,26 @@ impl Dock {
         step.fact(Fact::SegmentSeen { segment });
         Ok(1)
     }
+}
+
+fn was_taken(camera: &CameraId, path: &SourcePath, view: &dyn View) -> Result<bool, IndexBroken> {
+    let segment = view.segment_at(camera, path.as_bytes())?;
+    let state = segment.map(|id| view.segment(id)).transpose()?.flatten();
+    Ok(state.is_some_and(|state| state.sealed.is_some() || state.stage == Stage::Released))
+}
+
+/// Reports a file that the camera's own list names and that never arrived, once.
+fn missing_fact(
+    camera: &CameraId,
+    gap: Gap,
+    view: &dyn View,
+    step: &mut Step,
+) -> Result<(), IndexBroken> {
+    let Gap::Segment { path, .. } = &gap else { return Ok(()) };
+    if !was_taken(camera, path, view)? && view.get(&key::gap(camera, &gap))?.is_none() {
+        step.fact(Fact::GapFound { camera: camera.clone(), gap });
+    }
+    Ok(())
 }
 
 /// Whether a listed file is the one already known: same size, same time, and the camera says the

@@ -4,16 +4,19 @@
 //! `handle` the event, commit the facts, perform the actions, then `poll` and again commit and
 //! perform, until `poll` is idle. What `handle` and `poll` read through the view is therefore
 //! always durable, and each piece of work is given out once.
+//! Every order to a camera is answered before the next arrival in its bay is reported.
 
 use super::{
     IndexBroken, Records, View,
+    elapsed::Elapsed,
     event::{Action, Arrival, Event, Step},
     ingest::Ingest,
-    state::key,
+    recording::Describing,
+    releasing::ReleasePass,
 };
 use crate::{
     release::Policy,
-    types::{BayName, CameraId, Class, DockId, ObjectId, RecordingId, SegmentId, fact::Fact},
+    types::{BayName, CameraId, Class, DockId, ObjectId, SegmentId, fact::Fact},
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,16 +78,10 @@ pub struct Bay {
     pub(super) list_retry_at: Option<Timestamp>,
     pub(super) ingest: Option<Ingest>,
     pub(super) release: ReleasePass,
-}
-
-/// A walk over a camera's release candidates.
-#[derive(Debug, Default)]
-pub(super) struct ReleasePass {
-    /// Key of the candidate to go on from; none when no pass is under way.
-    pub from: Option<Vec<u8>>,
-    pub next_at: Option<Timestamp>,
-    /// Something seen on this walk waits for work that is under way.
-    pub pending: bool,
+    /// When it was last given a copy, counted in copies of the dock: bays take turns.
+    pub(super) last_copy: u64,
+    /// Erase batches in a row of which nothing was erased.
+    pub(super) erase_failures: u32,
 }
 
 /// The rules of one dock.
@@ -94,6 +91,12 @@ pub struct Dock {
     pub(super) bays: BTreeMap<BayName, Bay>,
     /// Bays with something unusable in them, in words.
     pub(super) troubles: BTreeMap<BayName, String>,
+    /// Cameras whose id is docked elsewhere already: each is let in when the other is out.
+    pub(super) twins: BTreeMap<BayName, Arrival>,
+    /// Segments whose last read differed from the camera's digest: the next read counts.
+    pub(super) suspects: BTreeSet<SegmentId>,
+    pub(super) copies_given: u64,
+    pub(super) elapsed: Elapsed,
     pub(super) uploads: BTreeMap<ObjectId, Class>,
     /// Uploads told to stop.
     pub(super) stopping: BTreeSet<ObjectId>,
@@ -101,7 +104,7 @@ pub struct Dock {
     pub(super) store_wait: Option<(Timestamp, String)>,
     /// Receipts, their placing and the clearing of the spool, under way.
     pub(super) finishing: BTreeMap<ObjectId, Option<Timestamp>>,
-    pub(super) record: Option<RecordingId>,
+    pub(super) describing: Describing,
     pub(super) journal_damaged: bool,
     pub(super) stopped: bool,
 }
@@ -113,11 +116,15 @@ impl Dock {
             ids,
             bays: BTreeMap::new(),
             troubles: BTreeMap::new(),
+            twins: BTreeMap::new(),
+            suspects: BTreeSet::new(),
+            copies_given: 0,
+            elapsed: Elapsed::default(),
             uploads: BTreeMap::new(),
             stopping: BTreeSet::new(),
             store_wait: None,
             finishing: BTreeMap::new(),
-            record: None,
+            describing: Describing::default(),
             journal_damaged: false,
             stopped: false,
         }
@@ -164,8 +171,13 @@ impl Dock {
         view: &dyn View,
     ) -> Result<Step, IndexBroken> {
         let mut step = Step::default();
+        self.notice_clock(now);
         match event {
             Event::Started(started) => {
+                // Nobody knows how much of the time since the last line really passed.
+                if let Some(last) = view.totals()?.last_at {
+                    self.elapsed.skip(last, now);
+                }
                 step.fact(started.fact);
                 started.repairs.into_iter().for_each(|fact| step.fact(fact));
             }
@@ -191,7 +203,7 @@ impl Dock {
             Event::SecondRead { bay, segment, result } => {
                 self.handle_second_read(now, &bay, segment, result, view, &mut step)?;
             }
-            Event::Erased { bay, results } => self.handle_erased(&bay, results, &mut step),
+            Event::Erased { bay, results } => self.handle_erased(now, &bay, results, &mut step),
             Event::UploadEnded { object, end } => {
                 self.handle_upload_ended(object, end, &mut step);
             }
@@ -199,9 +211,12 @@ impl Dock {
                 self.finishing.remove(&object);
                 match result {
                     Ok(receipt) => {
-                        for bay in self.bays.values_mut() {
+                        let camera = view.object(object)?.map(|object| object.camera);
+                        for bay in
+                            self.bays.values_mut().filter(|b| Some(&b.camera) == camera.as_ref())
+                        {
                             bay.settled = false;
-                            bay.release = ReleasePass::default();
+                            bay.release.hasten();
                         }
                         step.fact(Fact::Receipted { object, receipt });
                     }
@@ -239,11 +254,14 @@ impl Dock {
     /// [`IndexBroken`]: the daemon must stop and rebuild the index.
     pub fn poll(&mut self, now: Timestamp, view: &dyn View) -> Result<Step, IndexBroken> {
         let mut step = Step::default();
+        self.notice_clock(now);
         if self.stopped {
             return Ok(step);
         }
-        let bays: Vec<BayName> = self.bays.keys().cloned().collect();
-        for bay in bays {
+        let mut turns: Vec<(u64, BayName)> =
+            self.bays.iter().map(|(name, bay)| (bay.last_copy, name.clone())).collect();
+        turns.sort();
+        for (_, bay) in turns {
             self.poll_bay(now, &bay, view, &mut step)?;
         }
         self.poll_records(now, view, &mut step)?;
@@ -256,22 +274,37 @@ impl Dock {
         ObjectId(self.ids.next(now))
     }
 
+    /// A clock that was set back makes every wait too long: they end.
+    fn notice_clock(&mut self, now: Timestamp) {
+        if !self.elapsed.notice(now) {
+            return;
+        }
+        for bay in self.bays.values_mut() {
+            bay.list_retry_at = None;
+            bay.release.next_at = None;
+            bay.release.rest_until = None;
+        }
+        self.store_wait = self.store_wait.take().map(|(until, words)| (until.min(now), words));
+        self.finishing.retain(|_, retry_at| retry_at.is_none());
+        self.describing.retry_at = None;
+    }
+
     // --- cameras come and go ---
 
     fn handle_arrival(&mut self, arrival: Arrival, step: &mut Step) {
-        let Arrival { bay, camera, profile, model, clock, erase_allowed } = arrival;
-        let twin = self.bays.iter().find(|(name, b)| **name != bay && b.camera == camera);
+        self.handle_gone(arrival.bay.clone(), step);
+        let twin = self.bays.iter().find(|(_, docked)| docked.camera == arrival.camera);
         if let Some((other, _)) = twin {
             let words = format!(
                 "a camera calling itself {camera} is in bay {other} too; nothing is read from \
-                 this one. Take one of them out, and check both serial numbers"
+                 this one. Take one of them out, and check both serial numbers",
+                camera = arrival.camera
             );
-            return self.trouble(bay, words, step);
+            self.trouble(arrival.bay.clone(), words, step);
+            self.twins.insert(arrival.bay.clone(), arrival);
+            return;
         }
-        if self.bays.contains_key(&bay) {
-            self.handle_gone(bay.clone(), step);
-        }
-        self.troubles.remove(&bay);
+        let Arrival { bay, camera, profile, model, clock, erase_allowed } = arrival;
         step.fact(Fact::CameraDocked {
             bay: bay.clone(),
             camera: camera.clone(),
@@ -294,6 +327,8 @@ impl Dock {
             list_retry_at: None,
             ingest: None,
             release: ReleasePass::default(),
+            last_copy: 0,
+            erase_failures: 0,
         };
         self.bays.insert(bay, docked);
     }
@@ -307,8 +342,14 @@ impl Dock {
 
     fn handle_gone(&mut self, bay: BayName, step: &mut Step) {
         self.troubles.remove(&bay);
-        if let Some(docked) = self.bays.remove(&bay) {
-            step.fact(Fact::CameraRemoved { bay, camera: docked.camera });
+        self.twins.remove(&bay);
+        let Some(docked) = self.bays.remove(&bay) else { return };
+        step.fact(Fact::CameraRemoved { bay, camera: docked.camera.clone() });
+        let waiting = self.twins.iter().find(|(_, twin)| twin.camera == docked.camera);
+        if let Some(twin) = waiting.map(|(name, _)| name.clone())
+            && let Some(arrival) = self.twins.remove(&twin)
+        {
+            self.handle_arrival(arrival, step);
         }
     }
 
@@ -329,7 +370,10 @@ impl Dock {
         view: &dyn View,
         step: &mut Step,
     ) -> Result<(), IndexBroken> {
-        self.poll_ingest(now, name, view, step)?;
+        // What the listing told is not folded yet: nothing is decided about this camera before.
+        if self.poll_ingest(now, name, view, step)? {
+            return Ok(());
+        }
         let Some(bay) = self.bays.get_mut(name) else { return Ok(()) };
         if bay.work.is_some() || bay.ingest.is_some() {
             return Ok(());
@@ -347,45 +391,5 @@ impl Dock {
             return Ok(());
         }
         self.poll_release(now, name, view, step)
-    }
-
-    // --- descriptive records ---
-
-    /// A recording is described when all of it that can be copied now is sealed, or at the latest
-    /// ten minutes after something changed.
-    fn poll_records(
-        &mut self,
-        now: Timestamp,
-        view: &dyn View,
-        step: &mut Step,
-    ) -> Result<(), IndexBroken> {
-        const LATEST: SignedDuration = SignedDuration::from_mins(10);
-        if self.record.is_some() || self.bays.values().any(|bay| bay.ingest.is_some()) {
-            return Ok(());
-        }
-        let mut waiting = Vec::new();
-        view.scan(key::UNDESCRIBED, b"", &mut |key, value| {
-            let id = key::tail(key).and_then(|id| RecordingId::from_slice(id).ok());
-            let since = value.try_into().ok().map(i64::from_be_bytes);
-            waiting.extend(id.zip(since.and_then(|ms| Timestamp::from_millisecond(ms).ok())));
-            if waiting.len() < 256 {
-                std::ops::ControlFlow::Continue(())
-            } else {
-                std::ops::ControlFlow::Break(())
-            }
-        })?;
-        for (id, since) in waiting {
-            let Some(recording) = view.recording(id)? else { continue };
-            let [seen, sealed, ..] = recording.files;
-            let something = recording.files.iter().sum::<u64>() > seen;
-            let late = now.duration_since(since).abs() >= LATEST;
-            if something && (seen == 0 || late) || (sealed == 0 && something && late) {
-                let object = self.object_id(now);
-                self.record = Some(id);
-                step.act(Action::SealRecord { recording: id, object });
-                return Ok(());
-            }
-        }
-        Ok(())
     }
 }

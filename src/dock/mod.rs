@@ -5,11 +5,13 @@
 //! [`machine`] for the order that the caller keeps.
 
 mod copying;
+mod elapsed;
 pub mod event;
 mod fold;
 mod ingest;
 pub mod machine;
 mod people;
+mod recording;
 mod releasing;
 pub mod report;
 pub mod state;

@@ -3,7 +3,8 @@
 use super::{
     Dock, IndexBroken, Records, View,
     event::{Command, Step},
-    machine::{ReleasePass, Work},
+    machine::Work,
+    releasing::ReleasePass,
     state::key,
 };
 use crate::types::{
@@ -26,6 +27,8 @@ impl Dock {
                 for bay in self.bays.values_mut() {
                     bay.list_due = true;
                     bay.list_retry_at = None;
+                    bay.settled = false;
+                    bay.erase_failures = 0;
                     bay.release = ReleasePass::default();
                 }
                 Ok("looking at every docked camera again; releasing what the rule allows".into())
@@ -36,6 +39,7 @@ impl Dock {
                     Err("quarantine is what checks decide, not people; nothing was changed".into())
                 }
                 Some(_) => {
+                    self.recording_changed(recording);
                     self.remember(actor, Fact::Reclassed { recording, class, reason }, step);
                     Ok(format!("recording {recording} is {class} now"))
                 }

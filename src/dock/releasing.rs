@@ -3,14 +3,14 @@
 use super::{
     Dock, IndexBroken, Records, View,
     event::{Action, EraseResult, Step},
-    machine::{ReleasePass, Work},
+    machine::Work,
     state::{SegmentState, key},
 };
 use crate::{
     release::{self, Decision, ErasePermit, Evidence, Obstacle, Sealed},
     types::{
         BayName, FileKind, SegmentId,
-        fact::{Fact, Hashed},
+        fact::{Fact, Hashed, Segment},
     },
 };
 use jiff::{SignedDuration, Timestamp};
@@ -21,6 +21,35 @@ const LOOK_MAX: usize = 64;
 const ERASE_MAX: usize = 16;
 /// How long after a full pass with nothing to release the next one starts.
 const PASS_EVERY: SignedDuration = SignedDuration::from_secs(5);
+/// Rest after a pass for each candidate looked at: tens of thousands that stay must not keep the
+/// dock busy asking about them again and again.
+const REST_EACH: SignedDuration = SignedDuration::from_millis(1);
+/// Longest wait after batches of which nothing could be erased.
+const ERASE_WAIT_MAX: SignedDuration = SignedDuration::from_mins(10);
+
+/// A walk over a camera's release candidates.
+#[derive(Debug, Default)]
+pub(super) struct ReleasePass {
+    /// Key of the candidate to go on from; none when no pass is under way.
+    pub from: Option<Vec<u8>>,
+    pub next_at: Option<Timestamp>,
+    /// Not before this time, whatever happens.
+    pub rest_until: Option<Timestamp>,
+    /// Something seen on this walk waits for work that is under way.
+    pending: bool,
+    /// Something was erased on this walk, which may have freed what was looked at before it.
+    erased: bool,
+    looked: i32,
+}
+
+impl ReleasePass {
+    /// Something changed: the next pass starts as soon as the last one was rested from.
+    pub fn hasten(&mut self) {
+        if self.from.is_none() {
+            self.next_at = None;
+        }
+    }
+}
 
 impl Dock {
     pub(super) fn poll_release(
@@ -30,50 +59,60 @@ impl Dock {
         view: &dyn View,
         step: &mut Step,
     ) -> Result<(), IndexBroken> {
-        let Some(bay) = self.bays.get(name) else { return Ok(()) };
-        if bay.release.next_at.is_some_and(|at| now < at) {
+        let Some(bay) = self.bays.get_mut(name) else { return Ok(()) };
+        let waits = |at: Option<Timestamp>| at.is_some_and(|at| now < at);
+        if waits(bay.release.next_at) || waits(bay.release.rest_until) {
             return Ok(());
         }
-        let prefix = key::candidates(&bay.camera);
-        let from = bay.release.from.clone().unwrap_or_else(|| prefix.clone());
+        let mut pass = std::mem::take(&mut bay.release);
+        let (camera, erase_allowed) = (bay.camera.clone(), bay.erase_allowed);
+        let prefix = key::candidates(&camera);
+        let from = pass.from.take().unwrap_or_else(|| prefix.clone());
         let ids = view.ids(&prefix, &from, LOOK_MAX)?;
         let last_page = ids.len() < LOOK_MAX;
-        let mut resume = None;
         let mut permits = Vec::new();
-        let mut pending = bay.release.pending;
         for raw in &ids {
             let Ok(id) = SegmentId::from_slice(raw) else { continue };
-            let mut after = key::candidate(&bay.camera, id);
+            pass.looked = pass.looked.saturating_add(1);
+            let mut after = key::candidate(&camera, id);
             after.push(0);
-            resume = Some(after);
             let Some(state) = view.segment(id)? else { continue };
-            match self.decide(now, &state, bay.erase_allowed, view)? {
+            match self.decide(now, &state, erase_allowed, view)? {
                 Decision::Release(permit) => permits.push(permit),
                 Decision::ReadAgain if permits.is_empty() => {
                     let source = state.segment.source.clone();
-                    self.set_pass(name, ReleasePass { from: resume, next_at: None, pending });
+                    pass.from = Some(after);
+                    self.set_pass(name, pass, false);
                     self.set_work(name, Work::SecondRead(id));
                     step.act(Action::SecondRead { bay: name.clone(), segment: id, source });
                     return Ok(());
                 }
                 Decision::ReadAgain => {
-                    resume = Some(key::candidate(&bay.camera, id));
+                    pass.from = Some(key::candidate(&camera, id));
                     break;
                 }
-                Decision::Stay(obstacles) => pending |= obstacles.iter().any(is_pending),
+                Decision::Stay(obstacles) => pass.pending |= obstacles.iter().any(is_pending),
             }
+            pass.from = Some(after);
             if permits.len() == ERASE_MAX {
                 break;
             }
         }
         let whole = last_page && permits.is_empty();
         step.again |= !whole;
-        let next_at = if whole { now.saturating_add(PASS_EVERY).ok() } else { None };
-        let from = if whole { None } else { resume };
-        self.set_pass(name, ReleasePass { from, next_at, pending: pending && !whole });
-        if let Some(bay) = self.bays.get_mut(name) {
-            bay.settled = whole && !pending;
+        let settled = whole && !pass.pending && !pass.erased;
+        if whole {
+            // What was erased may have freed what came before it: that is looked at at once.
+            step.again |= pass.erased;
+            let pause = if pass.erased { SignedDuration::ZERO } else { PASS_EVERY };
+            let rest = REST_EACH.saturating_mul(pass.looked);
+            pass = ReleasePass {
+                next_at: now.saturating_add(pause).ok(),
+                rest_until: now.saturating_add(rest).ok().filter(|_| !pass.erased),
+                ..ReleasePass::default()
+            };
         }
+        self.set_pass(name, pass, settled);
         if !permits.is_empty() {
             self.set_work(name, Work::Erase(permits.len()));
             permits.iter().for_each(|permit| step.fact(releasing(permit)));
@@ -82,9 +121,10 @@ impl Dock {
         Ok(())
     }
 
-    fn set_pass(&mut self, name: &BayName, pass: ReleasePass) {
+    fn set_pass(&mut self, name: &BayName, pass: ReleasePass, settled: bool) {
         if let Some(bay) = self.bays.get_mut(name) {
             bay.release = pass;
+            bay.settled = settled;
         }
     }
 
@@ -119,22 +159,21 @@ impl Dock {
                 object: s.object,
                 verdict: s.verdict,
                 plain: s.plain,
-                at: s.at,
+                // Time that the clock only jumped over makes nothing older.
+                at: s.at.saturating_add(self.elapsed.skipped_between(s.at, now)).unwrap_or(s.at),
             }),
             receipt,
             described: sealed.is_some_and(|s| s.seq < recording.described_before),
             second_read: state.second_read.map(|(read, _)| read),
             held: hold.as_ref().map(|mark| mark.reason.as_str()),
             erase_allowed: bay_allows && recording.recording.erase_allowed,
-            // A manifest is the last of its recording to go: what is left without it could not be
-            // judged.
-            needed_by_others: segment.kind == FileKind::Manifest && recording.others_on_camera > 0,
+            needed_by_others: segment.kind == FileKind::Manifest
+                && (recording.others_on_camera > 0 || signs_what_is_there(segment, view)?),
             journal_damaged: self.journal_damaged,
         };
         Ok(release::evaluate(&self.settings.release, &evidence, now))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one event")]
     pub(super) fn handle_second_read(
         &mut self,
         now: Timestamp,
@@ -155,7 +194,9 @@ impl Dock {
             Ok(read) => {
                 if let Some(bay) = docked {
                     bay.problem = None;
-                    bay.release = ReleasePass::default();
+                    bay.release.next_at = None;
+                    // It is asked about again, now with the second read.
+                    bay.release.from = Some(key::candidate(&bay.camera, segment));
                 }
                 let sealed = view.segment(segment)?.and_then(|state| state.sealed);
                 if let Some(sealed) = sealed {
@@ -168,16 +209,21 @@ impl Dock {
 
     pub(super) fn handle_erased(
         &mut self,
+        now: Timestamp,
         bay: &BayName,
         results: Vec<(SegmentId, EraseResult)>,
         step: &mut Step,
     ) {
         let docked = self.finish_work(bay, Work::Erase(results.len()));
         let mut problem = None;
+        let mut erased = false;
         for (segment, result) in results {
             match result {
                 // Absent right after we were about to erase it: an earlier run did, before a crash.
-                EraseResult::Erased | EraseResult::Absent => step.fact(Fact::Released { segment }),
+                EraseResult::Erased | EraseResult::Absent => {
+                    erased = true;
+                    step.fact(Fact::Released { segment });
+                }
                 EraseResult::Failed(words) => {
                     step.fact(Fact::ReleaseFailed { segment, words: words.clone() });
                     problem = Some(words);
@@ -187,9 +233,30 @@ impl Dock {
             }
         }
         if let Some(bay) = docked {
+            bay.release.erased |= erased;
+            if erased || problem.is_none() {
+                bay.erase_failures = 0;
+            } else {
+                // Every try is two lines of the log: a card that refuses is asked ever more rarely.
+                bay.erase_failures = bay.erase_failures.saturating_add(1);
+                let wait = PASS_EVERY.saturating_mul(1 << bay.erase_failures.min(8));
+                bay.release.next_at = now.saturating_add(wait.min(ERASE_WAIT_MAX)).ok();
+            }
             bay.problem = problem;
         }
     }
+}
+
+/// Whether a file is the signature of a manifest that is still on the camera. A manifest is the
+/// last of its recording to go, what is left without it could not be judged; its signature goes
+/// after it, without it the manifest is nobody's word.
+fn signs_what_is_there(segment: &Segment, view: &dyn View) -> Result<bool, IndexBroken> {
+    let Some(signed) = segment.source.path.as_bytes().strip_suffix(b".sig") else {
+        return Ok(false);
+    };
+    let manifest = view.segment_at(&segment.camera, signed)?;
+    let state = manifest.map(|id| view.segment(id)).transpose()?.flatten();
+    Ok(state.is_some_and(|state| !state.stage.is_gone()))
 }
 
 /// What the dock's own work is about to change; a hold or a minimum age is not.

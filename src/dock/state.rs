@@ -8,13 +8,13 @@
 //! | `o/OBJECT` | [`ObjectState`] |
 //! | `a/OBJECT PART` | ETag of a part the store acknowledged |
 //! | `n/CAMERA/NAME` | recording id |
-//! | `u/CAMERA/RECORDING` | recordings with files still on the camera |
+//! | `u/CAMERA/RECORDING` | recordings with files on the camera, or gone but not stored |
 //! | `i/CAMERA/PATH` | id of the newest segment at that place |
 //! | `b/RECORDING SEGMENT` | segments of a recording |
 //! | `k/CAMERA/RANK SEGMENT` | still to be copied, in order; value: not before (ms) |
 //! | `e/CAMERA/SEGMENT` | stored, and still on the camera: what the release rule looks at |
 //! | `q/CLASS TIME OBJECT` | still to be stored, oldest first; value: not before (ms), size |
-//! | `w/RECORDING` | its descriptive record must be sealed (again); value: since (ms) |
+//! | `w/RECORDING` | something of it is sealed that no record describes; value: since (ms) |
 //! | `p/OBJECT` | stored, but receipt or clearing up is not finished |
 //! | `g/CAMERA/DIGEST` | gaps already reported |
 //! | `h/TARGET`, `z/TARGET` | holds and pauses, with who and why |
@@ -112,6 +112,9 @@ pub struct RecordingState {
     pub gaps: u32,
     /// Files on the camera that are no manifests.
     pub others_on_camera: u64,
+    /// Files that left the camera by another hand, sealed but not in the store yet.
+    #[serde(default)]
+    pub gone_unstored: u64,
     /// The newest sealed descriptive record and the sequence number of its sealing.
     pub record: Option<(ObjectId, u64)>,
     /// Everything sealed before this sequence number is described by a receipted record.
@@ -204,6 +207,9 @@ impl Amount {
 /// Running totals over the whole life of the dock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
+    /// The dock's clock at the newest fact.
+    #[serde(default)]
+    pub last_at: Option<Timestamp>,
     pub recordings: u64,
     /// Files by stage, in the order of [`Stage::ALL`]; bytes as on the camera.
     pub stages: [Amount; 7],
@@ -265,6 +271,7 @@ pub mod key {
 
     pub const TOTALS: &[u8] = b"t";
     pub const CAMERAS: &[u8] = b"c/";
+    pub const COPIES: &[u8] = b"k/";
     pub const RECORDINGS: &[u8] = b"r/";
     pub const QUEUE: &[u8] = b"q/";
     pub const UNFINISHED: &[u8] = b"p/";
@@ -313,7 +320,7 @@ pub mod key {
         join(&members(recording), &[segment.as_bytes()])
     }
     pub fn copies(camera: &CameraId) -> Vec<u8> {
-        join(b"k/", &[camera.as_str().as_bytes(), b"/"])
+        join(COPIES, &[camera.as_str().as_bytes(), b"/"])
     }
     pub fn copy(camera: &CameraId, rank: u8, segment: SegmentId) -> Vec<u8> {
         join(&copies(camera), &[&[rank], segment.as_bytes()])

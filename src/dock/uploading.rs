@@ -2,6 +2,7 @@
 
 use super::{
     Dock, IndexBroken, Records, View,
+    elapsed::is_due,
     event::{Action, Step, UploadEnd},
     state::{QueueRow, key},
 };
@@ -89,15 +90,32 @@ impl Dock {
         if !full || self.uploads.values().any(urgent) || !self.stopping.is_empty() {
             return Ok(());
         }
-        let Some(next) = self.next_upload(now, view)? else { return Ok(()) };
-        let gives_way = self.uploads.iter().find(|(_, class)| !urgent(class)).map(|(id, _)| *id);
-        match gives_way {
-            Some(object) if urgent(&next.class) => {
-                self.stop_upload(object, step);
-                Ok(())
-            }
-            _ => Ok(()),
+        let Some(next) = self.next_upload(now, view)?.filter(|next| urgent(&next.class)) else {
+            return Ok(());
+        };
+        // The youngest gives way, and only to what is due before it: what has waited for its
+        // head start would be the next to go anyway, and be stopped again.
+        let mut youngest = None;
+        for (id, class) in &self.uploads {
+            let Some(state) = view.object(*id)? else { continue };
+            youngest = youngest.max(Some((self.due(*class, state.sealed_at), *id)));
         }
+        if let Some((due, object)) = youngest
+            && self.due(next.class, next.sealed_at) < due
+        {
+            self.stop_upload(object, step);
+        }
+        Ok(())
+    }
+
+    /// The time by which the queue is ordered: evidence and quarantine count as older.
+    fn due(&self, class: Class, sealed_at: Timestamp) -> Timestamp {
+        let head_start = match class {
+            Class::Evidential => self.settings.evidential_head_start,
+            Class::Quarantine => self.settings.evidential_head_start / 2,
+            Class::Unreviewed => SignedDuration::ZERO,
+        };
+        sealed_at.saturating_sub(head_start).unwrap_or(sealed_at)
     }
 
     /// The next object by age, evidence and quarantine counted older by the head start. Ageing is
@@ -110,12 +128,7 @@ impl Dock {
         let mut best: Option<(Timestamp, QueueRow)> = None;
         for class in [Class::Evidential, Class::Quarantine, Class::Unreviewed] {
             let Some(row) = self.first_eligible(now, class, view)? else { continue };
-            let head_start = match class {
-                Class::Evidential => self.settings.evidential_head_start,
-                Class::Quarantine => self.settings.evidential_head_start / 2,
-                Class::Unreviewed => SignedDuration::ZERO,
-            };
-            let due = row.sealed_at.saturating_sub(head_start).unwrap_or(row.sealed_at);
+            let due = self.due(class, row.sealed_at);
             if best.as_ref().is_none_or(|(other, _)| due < *other) {
                 best = Some((due, row));
             }
@@ -132,7 +145,7 @@ impl Dock {
         let (mut found, mut looked) = (None, 0);
         view.queue(class, &mut |row| {
             looked += 1;
-            if row.not_before <= now && !self.uploads.contains_key(&row.object) {
+            if is_due(row.not_before, now) && !self.uploads.contains_key(&row.object) {
                 found = Some(row);
                 return ControlFlow::Break(());
             }

@@ -332,7 +332,10 @@ fn bay_report(
     report.all_safe_at = safe_at(now, at, report.to_copy.bytes, open.to_store.bytes);
     let held = view.paused(&Target::Camera(bay.camera.clone()))?.is_some()
         || view.paused(&Target::Dock)?.is_some();
-    (report.light, report.words) = light(bay, &report, open.unsound, held);
+    // A bay with trouble stays red, whatever its camera did before.
+    if report.light != Light::Red {
+        (report.light, report.words) = light(bay, &report, open.unsound, held);
+    }
     Ok(report)
 }
 
@@ -405,11 +408,12 @@ fn outstanding(camera: &CameraId, view: &dyn View) -> Result<Open, IndexBroken> 
             amount.bytes += share(count);
         };
         add(&mut open.to_copy, seen);
-        add(&mut open.to_store, sealed + stored);
+        let unstored = sealed + stored + recording.gone_unstored;
+        add(&mut open.to_store, unstored);
         open.unsound += recording.unsound;
         if recording.recording.class == Class::Evidential {
             add(&mut open.evidential.to_copy, seen);
-            add(&mut open.evidential.to_store, sealed + stored);
+            add(&mut open.evidential.to_store, unstored);
         }
     }
     Ok(open)
