@@ -24,3 +24,6 @@ pub use machine::{Dock, IdSource, Settings};
 pub use people::describe;
 pub use state::{Records, Stage};
 pub use table::{IndexBroken, MemoryTable, Table, View, Visit};
+
+#[cfg(test)]
+mod tests;

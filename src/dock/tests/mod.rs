@@ -1,0 +1,15 @@
+//! The dock's rules in a small world of memory: cameras, spool, store and journal are maps.
+//!
+//! [`world::World`] keeps the order that [`super::machine`] asks for and checks
+//! [`invariants`] after every event.
+
+mod camera;
+mod clocks;
+mod invariants;
+mod life;
+mod many;
+mod reports;
+mod store;
+mod trouble;
+mod walk;
+mod world;

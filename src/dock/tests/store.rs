@@ -1,0 +1,247 @@
+//! The way to the store: room in the spool, order, attempts, damage.
+
+use super::{
+    camera::Camera,
+    world::{Store, World, settings},
+};
+use crate::{
+    dock::{Action, Command, Event, Records, Settings, Stage},
+    types::{
+        Class, ObjectId, ReceiptLevel,
+        fact::{Fact, Target},
+    },
+};
+
+const FIRST: &str = "R000001/000001.mp4";
+
+fn world_of(settings: Settings, recordings: &[(&[&[u8]], bool)]) -> World {
+    let mut world = World::with(settings, 1);
+    let mut camera = Camera::new("C1");
+    for (contents, evidential) in recordings {
+        camera.record(contents, *evidential);
+    }
+    world.add(camera);
+    world
+}
+
+fn uploading(world: &World) -> Vec<ObjectId> {
+    let object = |action: &Action| match action {
+        Action::Upload { object } => Some(*object),
+        _ => None,
+    };
+    world.pending.iter().filter_map(|p| object(&p.action)).collect()
+}
+
+fn object(world: &World, at: &str) -> ObjectId {
+    world.at("C1", at).sealed.unwrap().object
+}
+
+#[test]
+fn a_full_spool_waits_and_goes_on_by_itself() {
+    let mut world = world_of(settings(), &[(&[b"a", b"b"], false)]);
+    world.spool_full = true;
+    world.dock("1", "C1");
+    world.run();
+    world.pass(600);
+    assert_eq!(world.table.totals().unwrap().stages[0].count, 4);
+    assert_eq!(world.facts(|f| matches!(f, Fact::CopyFailed { .. })), 0, "waiting is no failure");
+    world.spool_full = false;
+    world.settle();
+    assert_eq!(world.left("C1"), Vec::<String>::new());
+}
+
+#[test]
+fn a_segment_larger_than_the_spool_stays_and_lets_the_others_pass() {
+    let mut world = world_of(settings(), &[(&[&[7; 5000], b"b"], false)]);
+    world.spool_bytes = 4000;
+    world.dock("1", "C1");
+    world.settle();
+    assert_eq!(world.stage("C1", FIRST), Stage::Seen);
+    assert!(world.at("C1", FIRST).trouble.unwrap().contains("larger than the whole spool"));
+    assert_eq!(world.left("C1").len(), 3, "with its manifest and signature");
+}
+
+#[test]
+fn while_the_store_is_down_one_object_asks_and_attempts_survive_a_crash() {
+    let mut world = world_of(settings(), &[(&[b"a", b"b", b"c"], false)]);
+    world.store = Store::Down;
+    world.dock("1", "C1");
+    world.run();
+    for _ in 0..5 {
+        world.withheld.insert("upload");
+        world.pass(90);
+        assert!(uploading(&world).len() <= 1, "more than one object asks");
+        world.withheld.clear();
+        world.run();
+    }
+    let attempts = |world: &World| -> u32 {
+        let objects: Vec<crate::dock::state::ObjectState> =
+            world.table.list(b"o/", b"", usize::MAX).unwrap();
+        objects.iter().map(|object| object.attempts).sum()
+    };
+    let before = attempts(&world);
+    assert!((2..=8).contains(&before), "{before} attempts");
+    world.crash(0);
+    assert_eq!(attempts(&world), before);
+    assert!(world.erased.is_empty());
+    world.store = Store::Up;
+    world.settle();
+    assert_eq!(world.left("C1"), Vec::<String>::new());
+}
+
+#[test]
+fn an_object_the_store_refuses_waits_alone_and_retry_ends_its_wait() {
+    let mut world = world_of(settings(), &[(&[b"a"], false)]);
+    world.store = Store::Refuses;
+    world.dock("1", "C1");
+    world.run();
+    assert!(world.dock.store_wait().is_none());
+    assert_eq!(uploading(&world).len(), 0);
+    world.store = Store::Up;
+    assert!(world.ask(Command::Retry { target: Target::Dock }).starts_with("trying again"));
+    world.run();
+    assert_eq!(world.table.totals().unwrap().queue.map(|q| q.count), [0; 3]);
+}
+
+#[test]
+fn retry_of_a_camera_ends_the_wait_of_its_failed_copies() {
+    let mut world = world_of(settings(), &[(&[b"a"], false)]);
+    world.camera("C1").broken.insert(super::camera::path(FIRST));
+    world.dock("1", "C1");
+    world.run();
+    assert!(world.at("C1", FIRST).retry_at.is_some());
+    world.camera("C1").broken.clear();
+    let camera = world.cameras["C1"].id.clone();
+    world.ask(Command::Retry { target: Target::Camera(camera) });
+    world.run();
+    assert!(world.at("C1", FIRST).sealed.is_some());
+}
+
+#[test]
+fn evidence_stops_the_youngest_upload_and_goes_before_it() {
+    let mut world = world_of(settings(), &[(&[b"a", b"b", b"c"], false)]);
+    world.withheld.insert("upload");
+    world.dock("1", "C1");
+    world.run();
+    let before = uploading(&world);
+    assert_eq!(before.len(), 2);
+    world.camera("C1").record(&[b"evidence"], true);
+    world.pass(330);
+    let now = uploading(&world);
+    let class = |id: &ObjectId| world.table.object(*id).unwrap().unwrap().object.class;
+    assert!(now.iter().any(|id| class(id) == Class::Evidential), "{now:?}");
+    assert_eq!(now.iter().filter(|id| before.contains(id)).count(), 1, "only one gave way");
+    world.withheld.clear();
+    world.settle();
+    assert_eq!(world.left("C1"), Vec::<String>::new());
+}
+
+#[test]
+fn unreviewed_footage_waits_at_most_the_head_start_and_is_then_stopped_no_more() {
+    let settings = Settings { objects_in_flight: 1, ..settings() };
+    let mut world = world_of(settings, &[(&[b"old"], false)]);
+    world.withheld.insert("upload");
+    world.dock("1", "C1");
+    world.run();
+    let old = uploading(&world);
+    world.pass(31 * 60);
+    world.camera("C1").record(&[b"evidence"], true);
+    let lines = world.log.len();
+    world.pass(330);
+    assert_eq!(uploading(&world), old, "it has waited long enough");
+    assert_eq!(world.pending.len(), 1, "{}", world.log.len() - lines);
+    // Done, the rest of the old goes before the young evidence too.
+    let next: Vec<ObjectId> = (0..3)
+        .map(|_| {
+            let at = uploading(&world)[0];
+            world.withheld.clear();
+            world.perform();
+            world.withheld.insert("upload");
+            world.run();
+            at
+        })
+        .collect();
+    let recording = |id: &ObjectId| {
+        let state = world.table.object(*id).unwrap().unwrap();
+        state.sealed_at
+    };
+    assert!(next.windows(2).all(|pair| recording(&pair[0]) <= recording(&pair[1])));
+    assert!(!next.contains(&object(&world, "R000002/000001.mp4")));
+}
+
+#[test]
+fn damage_in_the_spool_is_copied_again_from_the_camera() {
+    let mut world = world_of(settings(), &[(&[b"a", b"b"], false)]);
+    world.withheld.insert("upload");
+    world.dock("1", "C1");
+    world.run();
+    let damaged = object(&world, FIRST);
+    world.spool.insert(damaged, None);
+    world.withheld.clear();
+    world.settle();
+    assert_ne!(object(&world, FIRST), damaged);
+    assert!(!world.spool.contains_key(&damaged));
+    assert_eq!(world.table.totals().unwrap().spool_damage, 1);
+    assert_eq!(world.left("C1"), Vec::<String>::new());
+}
+
+#[test]
+fn a_file_missing_from_the_spool_at_start_is_copied_again_and_a_late_answer_harms_nothing() {
+    let mut world = world_of(settings(), &[(&[b"a", b"b"], false)]);
+    world.withheld.insert("upload");
+    world.dock("1", "C1");
+    world.run();
+    let lost = object(&world, FIRST);
+    world.event(Event::SpoolMissing { object: lost });
+    // It had been sent all the same: the answer comes now.
+    world.withheld.clear();
+    world.settle();
+    assert_eq!(world.left("C1"), Vec::<String>::new());
+    assert_eq!(world.table.totals().unwrap().queue.map(|q| (q.count, q.bytes)), [(0, 0); 3]);
+}
+
+#[test]
+fn a_damaged_description_is_sealed_again() {
+    let mut world = world_of(settings(), &[(&[b"a"], false)]);
+    world.withheld.insert("upload");
+    world.dock("1", "C1");
+    world.run();
+    let recording = world.at("C1", FIRST).segment.recording;
+    let (record, _) = world.table.recording(recording).unwrap().unwrap().record.unwrap();
+    world.spool.insert(record, None);
+    world.withheld.clear();
+    world.settle();
+    assert_ne!(world.table.recording(recording).unwrap().unwrap().record.unwrap().0, record);
+    assert_eq!(world.left("C1"), Vec::<String>::new());
+}
+
+#[test]
+fn footage_lost_from_camera_and_spool_is_counted_and_said() {
+    let mut world = world_of(settings(), &[(&[b"a"], false)]);
+    world.withheld.insert("upload");
+    world.dock("1", "C1");
+    world.run();
+    let only = object(&world, FIRST);
+    world.camera("C1").files.remove(&super::camera::path(FIRST));
+    world.pass(330);
+    world.spool.insert(only, None);
+    world.withheld.clear();
+    world.settle();
+    assert_eq!(world.table.totals().unwrap().vanished_unsealed, 1);
+    let balance = crate::dock::report::reconcile(&world.table, None).unwrap();
+    assert_eq!((balance[0].lost_sight_of, balance[0].clean), (1, false));
+}
+
+#[test]
+fn a_receipt_that_cannot_be_written_or_is_too_weak_releases_nothing() {
+    let mut world = world_of(settings(), &[(&[b"a"], false)]);
+    world.receipts_fail = true;
+    world.dock("1", "C1");
+    world.settle();
+    assert_eq!(world.stage("C1", FIRST), Stage::Stored);
+    world.receipts_fail = false;
+    world.level = ReceiptLevel::Md5PerPart;
+    world.settle();
+    assert_eq!(world.stage("C1", FIRST), Stage::Receipted);
+    assert!(world.erased.is_empty());
+}
