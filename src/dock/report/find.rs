@@ -38,10 +38,10 @@ pub fn find(view: &dyn View, digits: &str, limit: usize) -> Result<Vec<Found>, I
     ] {
         let mut text = Uuid::encode_buffer();
         view.scan(prefix, b"", &mut |row, _| {
-            if let Some(id) = key::tail(row).and_then(|tail| Uuid::from_slice(tail).ok()) {
-                if id.simple().encode_lower(&mut text).ends_with(digits) {
-                    found.push(Found { kind, id });
-                }
+            if let Some(id) = key::tail(row).and_then(|tail| Uuid::from_slice(tail).ok())
+                && id.simple().encode_lower(&mut text).ends_with(digits)
+            {
+                found.push(Found { kind, id });
             }
             if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
