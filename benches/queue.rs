@@ -194,7 +194,8 @@ fn measure(config: &Path, folder: &Path, count: usize, segment: Uuid, run: &str)
     };
     let ready = began.elapsed();
     let queued = status.queue.evidential.count + status.queue.unreviewed.count;
-    assert_eq!(queued, count as u64, "the queue is what was made");
+    // The daemon may have added descriptions of recordings by now.
+    assert!(queued >= count as u64, "the queue is what was made");
     let ask = |request: &Request| {
         let mut times: Vec<Duration> = (0..50)
             .map(|_| {
