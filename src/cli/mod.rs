@@ -66,6 +66,11 @@ impl From<ClientError> for Complaint {
                 what,
                 "start it (`systemctl start bwvdock`), or name its socket with --socket",
             ),
+            ClientError::Forbidden { .. } => Self::new(
+                Exit::Refused,
+                what,
+                "ask an administrator for the rights to its folder, or use sudo",
+            ),
             ClientError::Refused(refusal) => Self::new(Exit::Refused, refusal.what, refusal.next),
             ClientError::Broken(_) => {
                 Self::new(Exit::Failed, what, "`journalctl -u bwvdock` says why, then ask again")
