@@ -241,8 +241,8 @@ pub fn reconcile(rows: &[CameraBalance]) -> String {
         "STORED",
         "RELEASED",
         "OUTSTANDING",
-        "LOST SIGHT OF",
-        "UNSOUND",
+        "LOST",
+        "FAILED",
         "GAPS",
         "",
     ];

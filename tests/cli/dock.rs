@@ -18,6 +18,9 @@ use std::{
 };
 use tempfile::TempDir;
 
+/// The cameras and who wore them.
+const CAMERAS: [(&str, &str); 3] =
+    [("BWC-0001", "PC4711"), ("BWC-0002", "PC2048"), ("BWC-0003", "PC1001")];
 const WITHIN: Duration = Duration::from_secs(40);
 
 /// How a command ended and what it said.
@@ -117,6 +120,10 @@ impl Dock {
         fs::write(dock.path("tls/ca.pem"), ca.cert_pem()).unwrap();
         dock.start_vault();
         dock.write_config(identity.public());
+        // Keys of cameras are read at the daemon's start.
+        for (seed, (name, officer)) in CAMERAS.into_iter().enumerate() {
+            dock.make_camera(name, officer, seed as u64 + 1);
+        }
         dock.start_daemon();
         dock
     }
@@ -200,8 +207,8 @@ impl Dock {
     }
 
     /// A simulated camera with an ordinary recording and one of an incident, not docked yet.
-    pub fn camera(&self, name: &str, officer: &str, seed: u64) -> PathBuf {
-        let folder = self.path("aside").join(name);
+    fn make_camera(&self, name: &str, officer: &str, seed: u64) {
+        let folder = self.camera(name);
         fs::create_dir(&folder).unwrap();
         let id = CameraId::new(name).unwrap();
         let options = SimCameraOptions { camera: id, model: "Simulated BWC".into(), seed };
@@ -225,7 +232,11 @@ impl Dock {
         }
         let key = self.path("keys").join(format!("{name}.pub"));
         fs::write(key, camera.public_key().to_pem()).unwrap();
-        folder
+    }
+
+    /// Where a camera lies that is in no bay.
+    pub fn camera(&self, name: &str) -> PathBuf {
+        self.path("aside").join(name)
     }
 
     /// Puts a camera into a bay.

@@ -62,7 +62,7 @@ fn an_empty_dock(dock: &Dock) {
 }
 
 fn a_camera_that_is_all_right(dock: &Dock) {
-    dock.insert(&dock.camera("BWC-0001", "PC4711", 1), "1");
+    dock.insert(&dock.camera("BWC-0001"), "1");
     dock.wait("bay 1 is green", || dock.light(1) == "green");
     let status = screen(dock, "status.txt", &["status"], 0);
     assert_eq!(status["problems"], Value::Array(Vec::new()));
@@ -94,7 +94,7 @@ fn a_camera_that_is_all_right(dock: &Dock) {
 /// Sealed, and waiting: what somebody sees who asks why.
 fn a_store_that_is_away(dock: &mut Dock) {
     dock.stop_vault();
-    let camera = dock.camera("BWC-0002", "PC2048", 2);
+    let camera = dock.camera("BWC-0002");
     dock.insert(&camera, "2");
     let waits = || {
         let status = dock.run(&["status", "--json"]).json();
@@ -103,7 +103,7 @@ fn a_store_that_is_away(dock: &mut Dock) {
             && status["to_copy"]["evidential"]["count"] == 0
             && status["undescribed"] == 0
             && status["problems"].to_string().contains("cannot be used")
-            && rows.as_array().unwrap().iter().all(|row| row["trouble"].is_string() || true)
+            && rows != Value::Array(Vec::new())
     };
     dock.wait("everything is copied and nothing can be sent", waits);
     let status = dock.run(&["status"]);
@@ -138,7 +138,7 @@ fn screen_of_doctor(dock: &Dock) -> String {
 }
 
 fn a_camera_with_a_bad_file(dock: &Dock) {
-    let camera = dock.camera("BWC-0003", "PC1001", 3);
+    let camera = dock.camera("BWC-0003");
     let bad = camera.join("R000002/S002.mp4");
     let mut bytes = fs::read(&bad).unwrap();
     bytes[1000] ^= 1;

@@ -38,7 +38,7 @@ fn keys_are_made_once_and_for_their_owner_only() {
     assert!(json["recipient"].as_str().unwrap().starts_with("age1"));
 }
 
-const GOOD: &str = "[dock]\nid = \"d\"\n[seal]\nrecipients = [\"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\"]\n[store]\nendpoint = \"https://s3.example.org\"\nbucket = \"b\"\naccess_key_file = \"/x/a\"\nsecret_key_file = \"/x/s\"\n";
+const GOOD: &str = "[dock]\nid = \"d\"\n[seal]\nrecipients = [\"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\"]\n[store]\nendpoint = \"https://s3.example.org\"\nbucket = \"bwv\"\naccess_key_file = \"/x/a\"\nsecret_key_file = \"/x/s\"\n";
 
 #[test]
 fn configurations_are_checked_before_anything_runs() {
@@ -86,7 +86,6 @@ fn daemons_that_cannot_start_say_why() {
         );
         fs::write(&file, change(text)).unwrap();
         let log = said(bwvdock().args(["daemon", "--config", &file]).env("BWVDOCK_LOG", "off"));
-        assert!(!log.err.contains(r#""#.repeat(2).as_str()) || !log.err.is_empty());
         log
     };
     with(&|text| text).complained(2, &access);
@@ -102,6 +101,6 @@ fn daemons_that_cannot_start_say_why() {
     with(&|text| text.replace(&format!("{root}/state"), "/proc/nothing")).complained(5, "/proc");
     with(&|text| text.replace(&format!("{root}/s.sock"), "/proc/x/s.sock"))
         .complained(5, "/proc/x");
-    let ca = format!("bucket = \"b\"\nca_file = \"{root}/no-ca.pem\"");
-    with(&|text| text.replace("bucket = \"b\"", &ca)).complained(2, "no-ca.pem");
+    let ca = format!("bucket = \"bwv\"\nca_file = \"{root}/no-ca.pem\"");
+    with(&|text| text.replace("bucket = \"bwv\"", &ca)).complained(2, "no-ca.pem");
 }
