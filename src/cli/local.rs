@@ -32,7 +32,11 @@ pub fn daemon(file: &Path) -> Outcome {
     let config = load(file)?;
     daemon::run(config).map(|()| Exit::Fine).map_err(|error| {
         let next = error.next_step().to_owned();
-        Complaint::new(Exit::Failed, chain(&error), next)
+        let exit = match error {
+            daemon::DaemonError::Load(_) | daemon::DaemonError::Settings { .. } => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        Complaint::new(exit, chain(&error), next)
     })
 }
 

@@ -1,7 +1,7 @@
 //! The screens: reports turned into words. Pure; tested against committed captures.
 
 use super::id::short;
-use super::render::{bytes, clock, count, table, utc};
+use super::render::{bytes, clock, count, minute, table, utc};
 use crate::{
     daemon::Finding,
     dock::report::{
@@ -112,7 +112,7 @@ pub fn recordings(rows: &[RecordingRow]) -> String {
                 r.stages.iter().map(|(stage, n)| format!("{n} {}", stage.as_str())).collect();
             let mut notes = stages.join(", ");
             if r.unsound > 0 {
-                notes.push_str(&format!("; {} failed the check", r.unsound));
+                notes.push_str(&format!("; {} failed", r.unsound));
             }
             if r.gaps > 0 {
                 notes.push_str(&format!("; {} missing", r.gaps));
@@ -122,7 +122,7 @@ pub fn recordings(rows: &[RecordingRow]) -> String {
                 r.camera.to_string(),
                 r.name.clone(),
                 r.officer.clone().unwrap_or_else(|| "-".into()),
-                r.started.map_or("-".into(), utc),
+                r.started.map_or("-".into(), minute),
                 r.class.to_string(),
                 bytes(r.bytes),
                 notes,

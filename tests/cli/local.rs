@@ -102,5 +102,5 @@ fn daemons_that_cannot_start_say_why() {
     with(&|text| text.replace(&format!("{root}/s.sock"), "/proc/x/s.sock"))
         .complained(5, "/proc/x");
     let ca = format!("bucket = \"bwv\"\nca_file = \"{root}/no-ca.pem\"");
-    with(&|text| text.replace("bucket = \"bwv\"", &ca)).complained(2, "no-ca.pem");
+    with(&|text| text.replace("bucket = \"bwv\"", &ca)).complained(5, "no-ca.pem");
 }

@@ -109,7 +109,10 @@ fn a_stranger_may_do_nothing(dock: &Dock) {
     }
     // The binary may lie in a folder that is closed to others.
     let program = dock.path("program");
-    fs::copy(env!("CARGO_BIN_EXE_bwvdock"), &program).unwrap();
+    // Copied by another process: a file this one has open for writing cannot be run meanwhile.
+    let mut copy = Command::new("cp");
+    let copied = copy.arg(env!("CARGO_BIN_EXE_bwvdock")).arg(&program).status().unwrap();
+    assert!(copied.success());
     let stranger = |arguments: &[&str]| {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(&program);
