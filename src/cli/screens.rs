@@ -259,12 +259,17 @@ pub fn dry_run(run: &DryRun) -> String {
         .rows
         .iter()
         .map(|row| {
-            let why: Vec<_> = row.obstacles.iter().map(|(what, _)| what.clone()).collect();
+            // The first one is enough to know; `why` names them all.
+            let mut because =
+                row.obstacles.first().map_or_else(String::new, |(what, _)| what.clone());
+            if row.obstacles.len() > 1 {
+                because.push_str(&format!(", and {} more", row.obstacles.len() - 1));
+            }
             vec![
                 if row.release { "release".into() } else { "stays".to_owned() },
                 row.camera.to_string(),
                 row.path.to_string(),
-                why.join("; "),
+                because,
             ]
         })
         .collect();
