@@ -18,6 +18,12 @@ pub enum ClientError {
         #[source]
         source: io::Error,
     },
+    #[error("you may not open the dock's socket {}", path.display())]
+    Forbidden {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("the connection to the dock broke off")]
     Broken(#[source] io::Error),
     #[error("{}", .0.what)]
@@ -33,9 +39,15 @@ pub struct Client {
 
 impl Client {
     /// # Errors
-    /// [`ClientError::Unreachable`].
+    /// [`ClientError::Unreachable`], [`ClientError::Forbidden`].
     pub fn connect(path: &Path) -> Result<Self, ClientError> {
-        let unreachable = |source| ClientError::Unreachable { path: path.to_owned(), source };
+        let unreachable = |source: io::Error| {
+            let path = path.to_owned();
+            match source.kind() {
+                io::ErrorKind::PermissionDenied => ClientError::Forbidden { path, source },
+                _ => ClientError::Unreachable { path, source },
+            }
+        };
         let stream = UnixStream::connect(path).map_err(unreachable)?;
         stream.set_read_timeout(Some(Duration::from_secs(60))).map_err(unreachable)?;
         Ok(Self { stream: BufReader::new(stream) })

@@ -215,7 +215,16 @@ async fn reply(api: &Api, peer: &Peer, request: Request) -> Result<Value, Refusa
             look(api, move |view| report::find(view, &digits, FOUND_MAX)).await
         }
         Request::Reconcile { camera } => {
-            look(api, move |view| report::reconcile(view, camera.as_ref())).await
+            let named = camera.clone();
+            let balances = look(api, move |view| report::reconcile(view, camera.as_ref())).await?;
+            match named {
+                // Nothing to balance must not look like a clean account.
+                Some(id) if balances == Value::Array(Vec::new()) => Err(Refusal::new(
+                    format!("camera {id} was never docked here"),
+                    "`bwvdock reconcile` lists every camera this dock knows",
+                )),
+                _ => Ok(balances),
+            }
         }
         Request::Custody { from, limit } => custody(api, from, limit.min(ROWS_MAX as u64)).await,
         Request::Receipt { object } => receipt(api, object),

@@ -8,7 +8,7 @@ use crate::{
 };
 use serde_json::json;
 use std::{
-    fs,
+    fs, io,
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
@@ -21,10 +21,29 @@ fn no_log(dir: &Path, error: &crate::journal::JournalError) -> Complaint {
     )
 }
 
+/// An empty folder is no whole log, and must not be called one.
+fn must_hold_a_log(dir: &Path) -> Result<(), Complaint> {
+    let Ok(mut entries) = fs::read_dir(dir) else { return Ok(()) };
+    let is_log = |entry: io::Result<fs::DirEntry>| {
+        let name = entry.map(|entry| entry.file_name()).unwrap_or_default();
+        let name = name.to_string_lossy();
+        name.starts_with("custody-") || name.starts_with("snapshot-")
+    };
+    if entries.any(is_log) {
+        return Ok(());
+    }
+    Err(Complaint::new(
+        Exit::Usage,
+        format!("there is no custody log in {}", dir.display()),
+        "name the folder that holds the custody-*.jsonl files",
+    ))
+}
+
 pub fn show(dir: &Path, from: Option<u64>, limit: u64, as_json: bool) -> Outcome {
     let mut lines: Vec<Entry> = Vec::new();
     let mut bad = None;
     let from = from.unwrap_or(1);
+    must_hold_a_log(dir)?;
     offline::read(dir, from, limit, &mut |line| match line.entry {
         Ok(entry) => {
             lines.push(entry);
@@ -53,6 +72,7 @@ pub fn show(dir: &Path, from: Option<u64>, limit: u64, as_json: bool) -> Outcome
 }
 
 pub fn verify(dir: &Path, receipts: &[PathBuf], as_json: bool) -> Outcome {
+    must_hold_a_log(dir)?;
     let mut anchors = Vec::new();
     for file in receipts {
         let receipt = fs::read(file)
@@ -99,13 +119,17 @@ pub fn verify(dir: &Path, receipts: &[PathBuf], as_json: bool) -> Outcome {
             "problems": problems,
         })));
     } else if whole {
+        let against = match anchors.len() as u64 {
+            0 => "no --receipt was given, so a cut-off end would not show".to_owned(),
+            1 => "the receipt lies on the chain".to_owned(),
+            n => format!("all {n} receipts lie on the chain"),
+        };
+        let (lines, head) = (report.lines, report.head);
         render::print(&format!(
-            "whole: {} lines, head {} at line {}; {} of {} receipts lie on the chain",
-            report.lines,
-            report.head.hash,
-            report.head.seq,
-            anchors.len(),
-            anchors.len()
+            "whole: {}, head {} at line {}\n  {against}",
+            render::count(lines, "line", "lines"),
+            head.hash,
+            head.seq
         ));
     } else {
         render::print(&problems.join("\n"));

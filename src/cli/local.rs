@@ -32,7 +32,11 @@ pub fn daemon(file: &Path) -> Outcome {
     let config = load(file)?;
     daemon::run(config).map(|()| Exit::Fine).map_err(|error| {
         let next = error.next_step().to_owned();
-        Complaint::new(Exit::Failed, chain(&error), next)
+        let exit = match error {
+            daemon::DaemonError::Load(_) | daemon::DaemonError::Settings { .. } => Exit::Usage,
+            _ => Exit::Failed,
+        };
+        Complaint::new(exit, chain(&error), next)
     })
 }
 
@@ -72,15 +76,19 @@ pub fn config_show(file: &Path, as_json: bool) -> Outcome {
 fn write_secret(path: &Path, text: &[u8]) -> Result<(), Complaint> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(
         |error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Complaint::new(
-                Exit::Usage,
-                format!("{} exists already; keys are never overwritten", path.display()),
-                "name another file, or move the old key away yourself",
-            ),
+            io::ErrorKind::AlreadyExists => exists_already(path),
             _ => cannot_write(path, &error),
         },
     )?;
     file.write_all(text).and_then(|()| file.sync_all()).map_err(|e| cannot_write(path, &e))
+}
+
+fn exists_already(path: &Path) -> Complaint {
+    Complaint::new(
+        Exit::Usage,
+        format!("{} exists already; keys are never overwritten", path.display()),
+        "name another file, or move the old key away yourself",
+    )
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Complaint {
@@ -95,8 +103,12 @@ pub fn generate_dock_key(out: &Path, as_json: bool) -> Outcome {
     let key = DockKey::generate().map_err(|error| {
         Complaint::new(Exit::Failed, chain(&error), "try again; the system gave no random bytes")
     })?;
-    write_secret(out, key.to_pem().as_bytes())?;
     let public = public_beside(out);
+    // Somebody may still verify receipts with the old one: look before anything is made.
+    if public.exists() {
+        return Err(exists_already(&public));
+    }
+    write_secret(out, key.to_pem().as_bytes())?;
     let pem = key.public_pem();
     fs::write(&public, &pem).map_err(|error| cannot_write(&public, &error))?;
     if as_json {

@@ -16,7 +16,7 @@ use crate::{
     types::{CameraId, Class, SegmentId, fact::Target},
 };
 use ask::Asker;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
 use id::GivenId;
 use std::{path::PathBuf, process::ExitCode};
 
@@ -65,6 +65,11 @@ impl From<ClientError> for Complaint {
                 Exit::Unreachable,
                 what,
                 "start it (`systemctl start bwvdock`), or name its socket with --socket",
+            ),
+            ClientError::Forbidden { .. } => Self::new(
+                Exit::Refused,
+                what,
+                "ask an administrator for the rights to its folder, or use sudo",
             ),
             ClientError::Refused(refusal) => Self::new(Exit::Refused, refusal.what, refusal.next),
             ClientError::Broken(_) => {
@@ -135,7 +140,7 @@ enum Verb {
     Pause {
         #[command(flatten)]
         what: Whom,
-        #[arg(long, default_value = "no reason given")]
+        #[arg(long, default_value = "no reason given", value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
     /// Go on after a pause
@@ -146,14 +151,14 @@ enum Verb {
     Hold {
         #[command(flatten)]
         what: Whom,
-        #[arg(long)]
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
     /// Take a hold back
     Unhold {
         #[command(flatten)]
         what: Whom,
-        #[arg(long, default_value = "no reason given")]
+        #[arg(long, default_value = "no reason given", value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
     /// Mark a recording as evidence, or take the mark back
@@ -162,7 +167,7 @@ enum Verb {
         recording: GivenId,
         #[arg(long, value_enum, default_value_t = Mark::Evidential)]
         class: Mark,
-        #[arg(long)]
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
     /// Release what the rule allows; or only show what it would say

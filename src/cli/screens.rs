@@ -1,7 +1,7 @@
 //! The screens: reports turned into words. Pure; tested against committed captures.
 
 use super::id::short;
-use super::render::{bytes, clock, count, table, utc};
+use super::render::{bytes, clock, count, minute, table, utc};
 use crate::{
     daemon::Finding,
     dock::report::{
@@ -112,7 +112,7 @@ pub fn recordings(rows: &[RecordingRow]) -> String {
                 r.stages.iter().map(|(stage, n)| format!("{n} {}", stage.as_str())).collect();
             let mut notes = stages.join(", ");
             if r.unsound > 0 {
-                notes.push_str(&format!("; {} failed the check", r.unsound));
+                notes.push_str(&format!("; {} failed", r.unsound));
             }
             if r.gaps > 0 {
                 notes.push_str(&format!("; {} missing", r.gaps));
@@ -122,7 +122,7 @@ pub fn recordings(rows: &[RecordingRow]) -> String {
                 r.camera.to_string(),
                 r.name.clone(),
                 r.officer.clone().unwrap_or_else(|| "-".into()),
-                r.started.map_or("-".into(), utc),
+                r.started.map_or("-".into(), minute),
                 r.class.to_string(),
                 bytes(r.bytes),
                 notes,
@@ -241,8 +241,8 @@ pub fn reconcile(rows: &[CameraBalance]) -> String {
         "STORED",
         "RELEASED",
         "OUTSTANDING",
-        "LOST SIGHT OF",
-        "UNSOUND",
+        "LOST",
+        "FAILED",
         "GAPS",
         "",
     ];
@@ -259,12 +259,17 @@ pub fn dry_run(run: &DryRun) -> String {
         .rows
         .iter()
         .map(|row| {
-            let why: Vec<_> = row.obstacles.iter().map(|(what, _)| what.clone()).collect();
+            // The first one is enough to know; `why` names them all.
+            let mut because =
+                row.obstacles.first().map_or_else(String::new, |(what, _)| what.clone());
+            if row.obstacles.len() > 1 {
+                because.push_str(&format!(", and {} more", row.obstacles.len() - 1));
+            }
             vec![
                 if row.release { "release".into() } else { "stays".to_owned() },
                 row.camera.to_string(),
                 row.path.to_string(),
-                why.join("; "),
+                because,
             ]
         })
         .collect();

@@ -400,8 +400,7 @@ fn light(bay: &Bay, report: &BayReport, unsound: u64, paused: bool) -> (Light, S
         _ if !bay.settled => (Light::Amber, "everything is safe; clearing the camera".into()),
         _ if unsound > 0 => {
             let words = format!(
-                "{unsound} files failed their check and stay on this camera; hand it to the \
-                 evidence unit"
+                "files that failed their check: {unsound}, kept; take it to the evidence unit"
             );
             (Light::Red, words)
         }
