@@ -85,8 +85,7 @@ fn daemons_that_cannot_start_say_why() {
             &format!("id = \"d\"\nstate_dir = \"{root}/state\"\n[api]\nsocket = \"{root}/s.sock\""),
         );
         fs::write(&file, change(text)).unwrap();
-        let log = said(bwvdock().args(["daemon", "--config", &file]).env("BWVDOCK_LOG", "off"));
-        log
+        said(bwvdock().args(["daemon", "--config", &file]).env("BWVDOCK_LOG", "off"))
     };
     with(&|text| text).complained(2, &access);
     fs::write(&access, "k").unwrap();
