@@ -11,7 +11,7 @@ use crate::{
     evidence,
     types::{
         BayName, CameraId, Class, FileKind, ObjectId, SegmentId, Verdict,
-        fact::{Content, Fact, Hashed, PartTable, SealedObject, Target},
+        fact::{Content, Fact, Hashed, PartTable, SealedObject},
     },
 };
 use jiff::{SignedDuration, Timestamp};
@@ -29,8 +29,7 @@ impl Dock {
         let Some(bay) = self.bays.get(name) else { return Ok(false) };
         let camera = bay.camera.clone();
         let Some(segment) = next_copy(now, &camera, view)? else { return Ok(false) };
-        let paused = view.paused(&Target::Dock)?.is_some()
-            || view.paused(&Target::Camera(camera))?.is_some();
+        let paused = self.is_paused(name, view)?;
         let running =
             self.bays.values().filter(|bay| matches!(bay.work, Some(Work::Copy(_)))).count();
         if paused || bay.spool_full || running >= self.settings.copies_max {

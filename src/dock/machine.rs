@@ -17,7 +17,10 @@ use super::{
 use crate::{
     release::Policy,
     transfer::window::Windows,
-    types::{BayName, CameraId, Class, DockId, ObjectId, SegmentId, fact::Fact},
+    types::{
+        BayName, CameraId, Class, DockId, ObjectId, SegmentId,
+        fact::{Fact, Target},
+    },
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -292,6 +295,12 @@ impl Dock {
         self.describing.retry_at = None;
     }
 
+    pub(super) fn is_paused(&self, name: &BayName, view: &dyn View) -> Result<bool, IndexBroken> {
+        let Some(bay) = self.bays.get(name) else { return Ok(false) };
+        Ok(view.paused(&Target::Dock)?.is_some()
+            || view.paused(&Target::Camera(bay.camera.clone()))?.is_some())
+    }
+
     // --- cameras come and go ---
 
     fn handle_arrival(&mut self, arrival: Arrival, step: &mut Step) {
@@ -391,6 +400,10 @@ impl Dock {
             return Ok(());
         }
         if self.poll_copy(now, name, view, step)? {
+            return Ok(());
+        }
+        // A pause stops the dock's hands altogether: nothing is erased during one either.
+        if self.is_paused(name, view)? {
             return Ok(());
         }
         self.poll_release(now, name, view, step)

@@ -397,6 +397,9 @@ fn light(bay: &Bay, report: &BayReport, unsound: u64, paused: bool) -> (Light, S
         Some(Work::Erase(_) | Work::SecondRead(_)) => {
             (Light::Amber, "everything is safe; clearing the camera".into())
         }
+        _ if !bay.settled && paused => {
+            (Light::Amber, "everything is safe; paused before clearing; may be taken".into())
+        }
         _ if !bay.settled => (Light::Amber, "everything is safe; clearing the camera".into()),
         _ if unsound > 0 => {
             let words = format!(

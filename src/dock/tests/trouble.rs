@@ -209,6 +209,25 @@ fn a_pause_stops_copying_and_sending_and_survives_a_crash() {
 }
 
 #[test]
+fn a_pause_stops_erasing_too() {
+    for dock_wide in [true, false] {
+        let mut world = docked(|_| {});
+        let camera = Target::Camera(world.cameras["C1"].id.clone());
+        world.ask(Command::Hold { target: camera.clone(), reason: "case 7".into() });
+        world.settle();
+        let kept = world.left("C1");
+        let paused = if dock_wide { Target::Dock } else { camera.clone() };
+        world.ask(Command::Pause { target: paused.clone(), reason: "audit".into() });
+        world.ask(Command::Unhold { target: camera, reason: "closed".into() });
+        world.settle();
+        assert_eq!(world.left("C1"), kept, "erased during a pause");
+        world.ask(Command::Resume { target: paused });
+        world.settle();
+        assert_eq!(world.left("C1"), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn what_cannot_be_asked_for_is_refused_in_words() {
     let mut world = docked(|_| {});
     world.run();
