@@ -183,11 +183,13 @@ opened() {
   local object out=$3
   rm -rf "$out" && mkdir -p "$out/records" "$out/files"
   while IFS= read -r -d '' object; do
-    age -d -i "$2" -o "$out/files/$(basename "$object" .age)" "$object" || return 1
+    # Not -o: age makes no file at all for an object that is empty inside.
+    age -d -i "$2" "$object" >"$out/files/$(basename "$object" .age)" || return 1
   done < <(find "$1" -name '*.age' -print0)
   local file
   for file in "$out"/files/*; do
-    if head -n 1 "$file" | tr -d '\0' | jq -e '.format == "bwv-record"' >/dev/null 2>&1; then
+    # By its own words; jq alone takes an empty first line for an answer.
+    if grep -aqm 1 '^{.*"format":"bwv-record"' "$file"; then
       mv "$file" "$out/records/"
     fi
   done

@@ -38,11 +38,9 @@ pub fn find(view: &dyn View, digits: &str, limit: usize) -> Result<Vec<Found>, I
     ] {
         let mut text = Uuid::encode_buffer();
         view.scan(prefix, b"", &mut |row, _| {
-            if let Some(id) = key::tail(row).and_then(|tail| Uuid::from_slice(tail).ok())
-                && id.simple().encode_lower(&mut text).ends_with(digits)
-            {
-                found.push(Found { kind, id });
-            }
+            let id = key::tail(row).and_then(|tail| Uuid::from_slice(tail).ok());
+            let fits = |id: &Uuid| id.simple().encode_lower(&mut text).ends_with(digits);
+            found.extend(id.filter(fits).map(|id| Found { kind, id }));
             if found.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
     }

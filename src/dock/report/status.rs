@@ -269,8 +269,9 @@ fn problems(
     let unsound = totals.mismatched + totals.partial + totals.unreadable;
     if unsound > 0 {
         problems.push(format!(
-            "{unsound} segments failed their check; they are preserved in quarantine and stay on \
-             their cameras: `bwvdock segments --unsound`"
+            "failed the check: {}; preserved in quarantine, kept on the camera: \
+             `bwvdock segments --unsound`",
+            files_of(unsound)
         ));
     }
     if totals.gaps > 0 {
@@ -372,6 +373,11 @@ fn bay_report(
     Ok(report)
 }
 
+/// `1 file`, `2 files`.
+fn files_of(n: u64) -> String {
+    format!("{n} {}", if n == 1 { "file" } else { "files" })
+}
+
 fn light(bay: &Bay, report: &BayReport, unsound: u64, paused: bool) -> (Light, String) {
     if let Some(words) = &bay.problem {
         return (Light::Red, words.clone());
@@ -380,17 +386,17 @@ fn light(bay: &Bay, report: &BayReport, unsound: u64, paused: bool) -> (Light, S
         return (Light::Amber, "looking at the camera; do not take it yet".into());
     }
     if report.to_copy.count > 0 {
-        let files = report.to_copy.count;
+        let files = files_of(report.to_copy.count);
         let words = match (paused, bay.spool_full) {
-            (true, _) => format!("paused with {files} files still to copy; do not take it"),
-            (false, true) => format!("waiting for room on the dock's disk; {files} files to copy"),
-            (false, false) => format!("copying, {files} files to go; do not take it yet"),
+            (true, _) => format!("paused with {files} still to copy; do not take it"),
+            (false, true) => format!("waiting for room on the dock's disk; {files} to copy"),
+            (false, false) => format!("copying, {files} to go; do not take it yet"),
         };
         return (Light::Amber, words);
     }
     if report.to_store.count > 0 {
-        let files = report.to_store.count;
-        let words = format!("copied; {files} files on their way to the store; may be taken");
+        let files = files_of(report.to_store.count);
+        let words = format!("copied; {files} on the way to the store; may be taken");
         return (Light::Amber, words);
     }
     match bay.work {
@@ -402,9 +408,11 @@ fn light(bay: &Bay, report: &BayReport, unsound: u64, paused: bool) -> (Light, S
         }
         _ if !bay.settled => (Light::Amber, "everything is safe; clearing the camera".into()),
         _ if unsound > 0 => {
-            let words = format!(
-                "files that failed their check: {unsound}, kept; take it to the evidence unit"
-            );
+            let failed = match unsound {
+                1 => "1 file failed its check and stays".to_owned(),
+                n => format!("{n} files failed their check and stay"),
+            };
+            let words = format!("{failed}; take the camera to the evidence unit");
             (Light::Red, words)
         }
         _ => match bay.findings.first() {

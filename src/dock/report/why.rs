@@ -13,6 +13,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// An answer for a person.
@@ -118,6 +119,9 @@ fn segment(
     if let Some(words) = &state.trouble {
         answer.because.push(format!("last trouble: {words}"));
     }
+    // Several obstacles often call for the same step.
+    let mut told = BTreeSet::new();
+    answer.next.retain(|step| told.insert(step.clone()));
     Ok(answer)
 }
 

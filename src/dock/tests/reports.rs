@@ -124,7 +124,7 @@ fn footage_that_failed_its_check_makes_the_light_red_with_words() {
     world.settle();
     let report = light(&world);
     assert_eq!(report.light, Light::Red);
-    assert!(report.words.contains("files that failed their check: 1"), "{}", report.words);
+    assert!(report.words.contains("1 file failed its check"), "{}", report.words);
     assert!(status(&world).problems.iter().any(|p| p.contains("quarantine")));
     let why = report::explain(&world.dock, world.id("C1", FIRST).0, world.now, &world.table);
     let why = why.unwrap().unwrap();
