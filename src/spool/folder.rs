@@ -3,14 +3,14 @@
 use super::{
     Admission, Entry, Found, Limits, Spool, SpoolError, SpoolFile, Usage, Wait, Writer, Written,
     budget::{Answer, Budget, Reservation},
-    direct::{self, DirectReader, DirectWriter},
+    direct::DirectReader,
 };
 use crate::{seal::Proven, types::ObjectId};
 use rustix::fs::{Advice, fadvise, statvfs};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -174,9 +174,8 @@ impl Spool for FolderSpool {
             object,
             folder,
             reservation: Some(reservation),
-            direct: Some(DirectWriter::new(direct::open(&tmp, true), 0)),
             tmp: Tmp(Some(tmp)),
-            file: Arc::new(file),
+            file,
             size: 0,
             synced: false,
         })))
@@ -185,7 +184,7 @@ impl Spool for FolderSpool {
     fn open(&self, object: ObjectId) -> Result<SpoolFile, SpoolError> {
         let name = self.folder.name(object);
         match File::open(&name).and_then(SpoolFile::from_file) {
-            Ok(file) => Ok(file.with_direct(direct::open(&name, false))),
+            Ok(file) => Ok(file),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(SpoolError::Missing(object)),
             Err(e) => Err(io_error(format!("open {}", name.display()))(e)),
         }
@@ -214,9 +213,7 @@ struct FolderWriter {
     /// Taken at commit.
     reservation: Option<Reservation>,
     tmp: Tmp,
-    file: Arc<File>,
-    /// Takes what is written; let go when all of it is durable.
-    direct: Option<DirectWriter>,
+    file: File,
     size: u64,
     synced: bool,
 }
@@ -247,19 +244,18 @@ impl Writer for FolderWriter {
         {
             return Ok(Written::Full { taken: 0 });
         }
-        if bytes.is_empty() {
-            return Ok(Written::All);
-        }
         self.synced = false;
-        let direct = self.direct.get_or_insert_with(|| DirectWriter::new(None, self.size));
         let mut taken = 0;
         while taken < bytes.len() {
-            match direct.push(&self.file, &bytes[taken..]) {
+            // At an offset of our own: after a failed write the cursor would be anybody's guess.
+            match self.file.write_at(&bytes[taken..], self.size) {
+                Ok(0) => return Ok(Written::Full { taken }),
                 Ok(n) => {
                     taken += n;
                     self.size += n as u64;
                     reservation.wrote(n as u64);
                 }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_full(&error) => return Ok(Written::Full { taken }),
                 Err(error) => return Err(io_error(format!("write object {}", self.object))(error)),
             }
@@ -267,21 +263,14 @@ impl Writer for FolderWriter {
         Ok(Written::All)
     }
 
-    fn sync(&mut self) -> Result<Written, SpoolError> {
+    fn sync(&mut self) -> Result<(), SpoolError> {
         let doing = || io_error(format!("fsync object {}", self.object));
-        if let Some(direct) = &mut self.direct {
-            match direct.flush(&self.file) {
-                Err(error) if is_full(&error) => return Ok(Written::Full { taken: 0 }),
-                flushed => flushed.map_err(doing())?,
-            }
-        }
         self.file.sync_all().map_err(doing())?;
         // The sealed bytes are wanted again only by the upload: their pages are better used by
         // others. Only clean pages are dropped, hence after the fsync. Not every file system can.
         let _ = fadvise(&self.file, 0, None, Advice::DontNeed);
-        self.direct = None;
         self.synced = true;
-        Ok(Written::All)
+        Ok(())
     }
 
     fn size(&self) -> u64 {
@@ -290,7 +279,7 @@ impl Writer for FolderWriter {
 
     fn read_back(&self) -> Box<dyn Read + '_> {
         let path = self.tmp.0.as_ref().expect("taken only by commit, which consumes");
-        Box::new(DirectReader::new(direct::open(path, false).map(Arc::new), self.file.clone(), 0))
+        Box::new(DirectReader::new(path, &self.file))
     }
 
     fn commit(mut self: Box<Self>, proof: &Proven) -> Result<SpoolFile, SpoolError> {
