@@ -13,6 +13,7 @@ mod uploads;
 pub use cameras::chain;
 pub use core::{Core, Stopping};
 pub use doctor::{Doctor, Finding};
+pub use open::open_store;
 pub use progress::Progress;
 
 use crate::{
