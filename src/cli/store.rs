@@ -123,10 +123,14 @@ impl Verdict {
         }
         match (&kept.lock, config.retention.lock) {
             (Seen::Yes, _) => self.good("objects are locked until their date"),
-            (Seen::No | Seen::Unknown(_), true) => self.bad(
+            (Seen::No, true) => self.bad(
                 "[retention] asks for locks, and this store keeps none: nothing here may be called \
                  locked; make the bucket anew with object lock, or set `lock = false`",
             ),
+            (Seen::Unknown(words), true) => self.good(format!(
+                "WARNING: [retention] asks for locks, and none was seen ({words}): have whoever \
+                 runs the store show that a locked object cannot be deleted",
+            )),
             (Seen::No | Seen::Unknown(_), false) => self.good(
                 "objects are not locked: whoever has a key with delete rights can delete them",
             ),

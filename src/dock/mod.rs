@@ -7,6 +7,7 @@
 mod copying;
 mod elapsed;
 pub mod event;
+mod finishing;
 mod fold;
 mod ingest;
 pub mod machine;
@@ -19,6 +20,7 @@ mod table;
 mod uploading;
 
 pub use event::{Action, Command, Event, Step};
+pub use finishing::FinishTrouble;
 pub use fold::fold;
 pub use machine::{Dock, IdSource, Settings};
 pub use people::describe;

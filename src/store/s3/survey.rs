@@ -107,11 +107,11 @@ impl S3 {
         let mut object = probe_object(key);
         object.retain_until = now.checked_add(SignedDuration::from_hours(1)).ok();
         let mut sent = self.send(&object, probe.enforces, now).await;
-        let mut lock_refused = None;
+        let mut lock_refused = false;
         if let Err(error) = &sent
             && error.call == "CreateMultipartUpload"
         {
-            lock_refused = Some(error.words.clone());
+            lock_refused = true;
             object.retain_until = None;
             sent = self.send(&object, probe.enforces, now).await;
         }
@@ -121,6 +121,7 @@ impl S3 {
             Err(error) => Seen::Unknown(error.to_string()),
         };
         let head = sent.as_ref().map(StoredProof::head).ok();
+        let versions = head.is_some_and(|head| head.version.is_some());
         let composite = object.table.composite_sha256();
         let kept = Kept {
             put_if_none_match,
@@ -130,11 +131,14 @@ impl S3 {
             metadata: head.is_some_and(|head| head.meta_sha256.is_some()),
             class_tag,
             lock: match (lock_refused, &sent) {
-                (Some(words), _) => Seen::Unknown(words),
-                (None, Ok(proof)) => proof.is_locked_as_asked(&object).into(),
-                (None, Err(error)) => Seen::Unknown(error.to_string()),
+                (true, _) => Seen::No,
+                (false, Ok(proof)) if !proof.is_locked_as_asked(&object) => Seen::No,
+                // What can be replaced in its place is not locked, whatever its headers say.
+                (false, Ok(_)) if !versions && !probe.enforces.if_none_match => Seen::No,
+                (false, Ok(_)) => seen(self.has_retention(&object).await)?,
+                (false, Err(error)) => Seen::Unknown(error.to_string()),
             },
-            versions: head.is_some_and(|head| head.version.is_some()),
+            versions,
             lifecycle,
             level: sent.map(|proof| proof.level()).map_err(|error| error.to_string()),
         };
@@ -185,6 +189,17 @@ impl S3 {
         Ok(sets.into_iter().any(|tag| {
             tag.text_of("Key") == Some("class") && tag.text_of("Value") == Some(class.as_str())
         }))
+    }
+
+    /// The retention asked for by itself: a store may give the lock's headers back like any others.
+    async fn has_retention(&self, object: &SealedObject) -> Result<bool, StoreError> {
+        let ask =
+            Ask::new("GetObjectRetention", Method::Get, Some(&object.key)).query("retention", "");
+        let retention = self.ask(ask).await?.document("Retention")?;
+        let until = retention.text_of("RetainUntilDate").and_then(|t| t.parse::<Timestamp>().ok());
+        let asked = object.retain_until.map(|until| until.as_second());
+        Ok(retention.text_of("Mode") == Some("GOVERNANCE")
+            && until.map(|until| until.as_second()) >= asked)
     }
 
     async fn lifecycle(&self) -> Result<Lifecycle, StoreError> {
