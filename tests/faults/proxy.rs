@@ -70,6 +70,8 @@ pub struct Rule {
     pub op: Option<Op>,
     /// Only keys that end like this.
     pub key_end: &'static str,
+    /// Only from so many calls of this kind for the same key on; 0 and 1: all.
+    pub nth: u32,
     /// So many calls pass before.
     pub skip: u32,
     /// So many calls are struck.
@@ -115,7 +117,8 @@ impl Proxy {
             .enable_all()
             .build()
             .unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             upstream,
@@ -124,6 +127,7 @@ impl Proxy {
         });
         let kept = shared.clone();
         runtime.spawn(async move {
+            let listener = TcpListener::from_std(listener).unwrap();
             while let Ok((dock, _)) = listener.accept().await {
                 let shared = shared.clone();
                 tokio::spawn(async move { shared.serve(dock).await });
@@ -177,8 +181,12 @@ impl Shared {
     fn meet(&self, request: &Request) -> Option<Fault> {
         let mut state = self.lock();
         let op = request.op();
+        let before = state.seen.iter().filter(|seen| seen.op == op && seen.key == request.key);
+        let nth = before.count() as u32 + 1;
         let meant = |rule: &&mut Rule| {
-            rule.op.is_none_or(|wanted| wanted == op) && request.key.ends_with(rule.key_end)
+            rule.op.is_none_or(|wanted| wanted == op)
+                && request.key.ends_with(rule.key_end)
+                && nth >= rule.nth
         };
         let mut fault = None;
         // Only the first rule that is meant: rules for the same calls follow each other.
