@@ -31,7 +31,8 @@ pub fn probe(file: &Path, as_json: bool) -> Outcome {
     let runtime = runtime.map_err(|error| {
         Complaint::new(Exit::Failed, format!("no runtime: {error}"), "try again")
     })?;
-    let survey = runtime.block_on(store.survey(&prefix, Timestamp::now()));
+    let wanted = config.release.receipt_level_min;
+    let survey = runtime.block_on(store.survey(&prefix, wanted, Timestamp::now()));
     let survey = survey.map_err(|error| unreachable(&config, &error))?;
     let verdict = Verdict::of(&config, &survey);
     if as_json {

@@ -88,12 +88,14 @@ stuck_demo() {
   "$bwvdock" demo --store "$store" --keep "$work/$name" --camera "$work/card" --json \
     >"$work/$name.out" 2>&1 &
   pid=$!
+  # shellcheck disable=SC2317,SC2329  # called by wait_for
   says_it() {
     "$bwvdock" --socket "$work/$name/api.sock" --json queue >"$work/$name.queue" &&
       grep -qF -- "$words" "$work/$name.queue"
   }
   wait_for 45 says_it || said=1
-  kill "$pid" && wait "$pid" 2>/dev/null || true
+  kill "$pid"
+  wait "$pid" 2>/dev/null || true
   ((said == 0)) || { cat "$work/$name.queue" "$work/$name.out" && return 1; }
   sums "$work/card" | diff "$work/card.sums" -
 }
@@ -113,18 +115,64 @@ store_config "https://127.0.0.1:$mutual" "$ca" >"$work/stranger.toml"
 store_config "https://127.0.0.1:$hostile" "$ca" >"$work/hostile.toml"
 store_config "https://127.0.0.1:$renamed" "$ca" >"$work/renamed.toml"
 
+# downloaded_and_whole PROVIDER ENDPOINT KEPT: every object has its receipt, opens, and is described.
+downloaded_and_whole() {
+  rm -rf "$work/down"
+  remote "$1" "$2" copy --exclude '*/bwvdock-probe*' :s3:evidence "$work/down" &&
+    receipts_hold "$work/down" "$3/state/dock.pub.pem" &&
+    opened "$work/down" "$3/identity.txt" "$work/opened" &&
+    every_file_is_described "$work/opened" &&
+    custody_is_whole "$3/state/journal" "$3/state/receipts"
+}
+
+# complains EXIT WORDS NAME STORE: `store probe` ends like this and says that.
+complains() {
+  exits "$1" probed "$3" "$4" 2>"$work/complaint" || { cat "$work/complaint" && return 1; }
+  says "$2" "$work/complaint"
+}
+
 check "through nginx, with a certificate, the store enforces all that is asked" \
   exits 0 probed mutual "$work/mutual.toml"
 check "and keeps all of it" probe_says mutual \
   '.good and .receipt_level == "sha256_per_part" and ([.checks[]] | all(. == true))'
-check "without a certificate nginx turns the dock away" exits 5 probed stranger "$work/stranger.toml"
-check "and the words say what to check" says "certificate" "$work/check.log.stranger"
-check "two folders travel through nginx" exits 0 "$bwvdock" demo --store "$work/mutual.toml" \
+check "without a certificate nginx turns the dock away, in words" \
+  complains 5 "400" stranger "$work/stranger.toml"
+check "a card travels through nginx" exits 0 "$bwvdock" demo --store "$work/mutual.toml" \
   --keep "$work/first" --camera "$work/card" --json
 check "each object has its receipt and is what was sealed" downloaded_and_whole \
   SeaweedFS "http://127.0.0.1:$weed" "$work/first"
-check "nginx's limit on bodies is said in words" stuck_demo limited "$work/hostile.toml" \
-  client_max_body_size
-check "a Host header that nginx changed is said in words" exits 5 probed renamed \
-  "$work/renamed.toml"
+check "nginx's own limit on bodies is said in words, and nothing is erased" \
+  stuck_demo limited "$work/hostile.toml" client_max_body_size
+check "a Host header that nginx changed is a refusal in words" \
+  complains 5 SignatureDoesNotMatch renamed "$work/renamed.toml"
+
+# --- rclone serve s3 ---------------------------------------------------------------------------
+
+answers() {
+  curl -s -o "$work/answer" "$@"
+}
+
+mkdir -p "$work/rclone/evidence"
+rclone serve s3 --auth-key "$access,$secret" --addr "127.0.0.1:$rclone_port" "$work/rclone" \
+  >"$work/rclone.log" 2>&1 &
+wait_for 20 answers "http://127.0.0.1:$rclone_port/" || cat "$work/rclone.log"
+store_config "http://127.0.0.1:$rclone_port" >"$work/rclone.toml"
+check "rclone serve s3 is seen to check little, and is usable all the same" \
+  exits 0 probed rclone "$work/rclone.toml"
+check "objects are read back, since it checks no SHA-256" probe_says rclone \
+  '.receipt_level == "read_back" and .checks.signature and .checks.md5 and (.checks.sha256 | not)'
+check "it gives the headers of a lock back, and is not believed" probe_says rclone \
+  '.checks.lock == false and .checks.versions == false'
+check "a dock that wants locks refuses it" exits 1 probed locked "$work/rclone.toml" \
+  '[retention]' 'lock = true'
+simulated "$work/cameras"
+check "two cameras travel there" exits 0 "$bwvdock" demo --store "$work/rclone.toml" \
+  --keep "$work/second" --json --camera "$work/cameras/BWC-0001" --camera "$work/card"
+check "each object is there once, with its receipt, and opens" downloaded_and_whole \
+  Rclone "http://127.0.0.1:$rclone_port" "$work/second"
+receipts_say() {
+  sed -sn 1p "$1"/state/receipts/*.receipt | jq -s -e "length > 0 and all(.level == \"$2\")"
+}
+check "its receipts say how they were proved" receipts_say "$work/second" read_back
+
 report

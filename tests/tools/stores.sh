@@ -2,6 +2,9 @@
 # Stores for the tiers: certificates, free ports, SeaweedFS, keys, and the dock's configuration.
 # Sourced after tests/tools/tier.sh.
 
+work=${work:?tests/tools/tier.sh comes first}
+bwvdock=${bwvdock:?tests/tools/tier.sh comes first}
+
 # Certificates: an authority, a server's and a client's.
 certificates() {
   mkdir "$work/tls"

@@ -92,11 +92,17 @@ pub struct Survey {
 }
 
 impl S3 {
-    /// Examines the store; leaves `<prefix>bwvdock-probe` and one tiny object a run beside it.
+    /// Examines the store, as a dock does that wants receipts of at least `wanted`; leaves
+    /// `<prefix>bwvdock-probe` and one tiny object a run beside it.
     ///
     /// # Errors
     /// As the store says when even what is right fails; then nothing was learned.
-    pub async fn survey(&self, prefix: &str, now: Timestamp) -> Result<Survey, StoreError> {
+    pub async fn survey(
+        &self,
+        prefix: &str,
+        wanted: ReceiptLevel,
+        now: Timestamp,
+    ) -> Result<Survey, StoreError> {
         let probe = self.probe(prefix).await?;
         if !probe.signature {
             return Ok(Survey { probe, kept: None });
@@ -106,14 +112,14 @@ impl S3 {
         let uploads_listed = seen(self.open_uploads(&key).await.map(|_| true))?;
         let mut object = probe_object(key);
         object.retain_until = now.checked_add(SignedDuration::from_hours(1)).ok();
-        let mut sent = self.send(&object, probe.enforces, now).await;
+        let mut sent = self.send(&object, (probe.enforces, wanted), now).await;
         let mut lock_refused = false;
         if let Err(error) = &sent
             && error.call == "CreateMultipartUpload"
         {
             lock_refused = true;
             object.retain_until = None;
-            sent = self.send(&object, probe.enforces, now).await;
+            sent = self.send(&object, (probe.enforces, wanted), now).await;
         }
         let lifecycle = self.lifecycle().await?;
         let class_tag = match &sent {
@@ -150,14 +156,14 @@ impl S3 {
     async fn send(
         &self,
         object: &SealedObject,
-        enforces: Enforces,
+        (enforces, wanted): (Enforces, ReceiptLevel),
         now: Timestamp,
     ) -> Result<StoredProof, StoreError> {
         let object = Arc::new(object.clone());
         let file = SpoolFile::from_bytes(super::probe::BODY.to_vec());
         let limits = Limits {
             parts_in_flight: 1,
-            wanted: ReceiptLevel::Md5PerPart,
+            wanted,
             enforces,
             backoff: crate::transfer::Backoff::default(),
         };
@@ -183,7 +189,12 @@ impl S3 {
 
     async fn has_class_tag(&self, object: &SealedObject) -> Result<bool, StoreError> {
         let ask = Ask::new("GetObjectTagging", Method::Get, Some(&object.key)).query("tagging", "");
-        let tags = self.ask(ask).await?.document("Tagging")?;
+        let reply = self.ask(ask).await?.success()?;
+        // Ceph 16 says nothing at all where there is no tag.
+        if reply.body.is_empty() {
+            return Ok(false);
+        }
+        let tags = reply.document("Tagging")?;
         let sets = tags.all("TagSet").flat_map(|set| set.all("Tag"));
         let class = object.class.to_string();
         Ok(sets.into_iter().any(|tag| {
