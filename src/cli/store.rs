@@ -133,7 +133,7 @@ impl Verdict {
                  runs the store show that a locked object cannot be deleted",
             )),
             (Seen::No | Seen::Unknown(_), false) => self.good(
-                "objects are not locked: whoever has a key with delete rights can delete them",
+                "no lock is seen on objects: whoever has a key with delete rights may delete them",
             ),
         }
     }
@@ -228,25 +228,51 @@ fn lifecycle_words(lifecycle: &Lifecycle) -> String {
 }
 
 fn as_text(config: &Config, store: &S3, survey: &Survey, verdict: &Verdict) -> String {
-    let row = |check: Check| {
+    let (mut rows, mut notes) = (Vec::new(), Vec::new());
+    for check in checks(survey) {
         let found = match check.seen {
-            Seen::Yes => check.words[0].to_owned(),
-            Seen::No => check.words[1].to_owned(),
-            Seen::Unknown(words) => format!("not seen: {words}"),
+            Seen::Yes => check.words[0],
+            Seen::No => check.words[1],
+            Seen::Unknown(words) => {
+                notes.push(format!("{}: {words}", check.what));
+                "not seen, see below"
+            }
         };
-        vec![check.what.to_owned(), found]
-    };
-    let mut rows: Vec<_> = checks(survey).into_iter().map(row).collect();
-    if let Some(kept) = &survey.kept {
-        rows.push(vec!["lifecycle rules".into(), lifecycle_words(&kept.lifecycle)]);
+        rows.push(vec![check.what.to_owned(), found.to_owned()]);
     }
     let offset = store.clock_offset_ms() as f64 / 1000.0;
     rows.push(vec!["its clock".into(), format!("{offset:+.1} s from ours")]);
+    if let Some(kept) = &survey.kept {
+        notes.push(format!("lifecycle rules: {}", lifecycle_words(&kept.lifecycle)));
+    }
     let mut text = format!("{} bucket {}\n\n", config.store.endpoint, config.store.bucket);
     text.push_str(&render::table(&["ASKED", "THIS STORE"], &[], rows));
-    text.push('\n');
-    verdict.meaning.iter().for_each(|words| text.push_str(&format!("{words}\n")));
+    for paragraphs in [&notes, &verdict.meaning] {
+        text.push('\n');
+        paragraphs.iter().for_each(|words| wrap(words, &mut text));
+    }
     text
+}
+
+/// A paragraph of a list, with lines that fit a terminal.
+fn wrap(words: &str, text: &mut String) {
+    const COLUMNS: usize = 98;
+    let mut column = 0;
+    for word in words.split_whitespace() {
+        let width = word.chars().count();
+        let separator = match column {
+            0 => "- ",
+            _ if column + 1 + width > COLUMNS => {
+                column = 0;
+                "\n  "
+            }
+            _ => " ",
+        };
+        column += if column == 0 { 2 } else { 1 } + width;
+        text.push_str(separator);
+        text.push_str(word);
+    }
+    text.push('\n');
 }
 
 fn as_value(config: &Config, store: &S3, survey: &Survey, verdict: &Verdict) -> Value {

@@ -117,6 +117,24 @@ fn place_of(rig: &Rig) -> Place {
     }
 }
 
+/// What is tested stands in the table of what happens when, and the other way round.
+#[test]
+fn every_fault_has_its_sentence() {
+    let map = include_str!("../../ARCHITECTURE.md");
+    let table = map.split("## When stores and networks fail or lie").nth(1).unwrap();
+    let table = table.split("\n## ").next().unwrap();
+    let named: Vec<&str> = table.split('`').skip(1).step_by(2).collect();
+    let sources = [include_str!("main.rs"), include_str!("daemon.rs")];
+    for name in NAMES {
+        assert!(named.contains(name), "{name} is not in ARCHITECTURE.md");
+    }
+    for name in named.iter().filter(|name| name.contains('_') && !name.ends_with('_')) {
+        let is_test = |source: &&str| source.contains(&format!("fn {name}("));
+        let known = NAMES.contains(name) || sources.iter().any(|source| is_test(&source));
+        assert!(known, "ARCHITECTURE.md names {name}, which is no test");
+    }
+}
+
 /// The uploads that an outage outlives are really gone: a lifecycle rule, another hand.
 #[tokio::test(flavor = "current_thread")]
 async fn upload_gone_404_after_an_outage() {
