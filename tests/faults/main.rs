@@ -130,7 +130,7 @@ fn every_fault_has_its_sentence() {
     }
     for name in named.iter().filter(|name| name.contains('_') && !name.ends_with('_')) {
         let is_test = |source: &&str| source.contains(&format!("fn {name}("));
-        let known = NAMES.contains(name) || sources.iter().any(|source| is_test(&source));
+        let known = NAMES.contains(name) || sources.iter().any(is_test);
         assert!(known, "ARCHITECTURE.md names {name}, which is no test");
     }
 }
