@@ -60,7 +60,7 @@ fn queued(words: &'static str, fault: Fault) -> Case {
 }
 
 fn rule(op: Option<Op>, skip: u32, times: u32, fault: Fault) -> Rule {
-    Rule { op, key_end: "", nth: 0, skip, times, fault }
+    Rule { op, key_end: "", shown: false, skip, times, fault }
 }
 
 fn once(op: Op, fault: Fault) -> Rule {

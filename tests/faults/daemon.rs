@@ -143,11 +143,11 @@ impl Scene {
 }
 
 fn rule(op: Op, skip: u32, fault: Fault) -> Rule {
-    Rule { op: Some(op), key_end: ".age", nth: 0, skip, times: 1, fault }
+    Rule { op: Some(op), key_end: ".age", shown: false, skip, times: 1, fault }
 }
 
 fn always(op: Option<Op>, key_end: &'static str, fault: Fault) -> Rule {
-    Rule { op, key_end, nth: 0, skip: 0, times: u32::MAX, fault }
+    Rule { op, key_end, shown: false, skip: 0, times: u32::MAX, fault }
 }
 
 /// All of it, one after the other, while one shift is brought in.
@@ -306,7 +306,7 @@ fn rule_of_probe(op: Op, says: Vec<u8>) -> Rule {
     Rule {
         op: Some(op),
         key_end: "bwvdock-probe",
-        nth: 0,
+        shown: false,
         skip: 0,
         times: 1,
         fault: Fault::Answer(says),
@@ -317,9 +317,9 @@ fn rule_of_probe(op: Op, says: Vec<u8>) -> Rule {
 #[test]
 fn daemon_erases_nothing_when_the_store_forgets_what_it_proved() {
     let (scene, proxy) = Scene::plain(0, (1, 1));
-    // An upload looks twice: before, and for the proof. The third look is the receipt's.
+    // An upload ends with the look that proves; the one after that is the receipt's.
     let gone = Fault::Answer(b"HTTP/1.1 404 Not Found\r\nconnection: close\r\n\r\n".to_vec());
-    proxy.set(vec![Rule { nth: 3, ..always(Some(Op::Head), ".age", gone) }]);
+    proxy.set(vec![Rule { shown: true, ..always(Some(Op::Head), ".age", gone) }]);
     let daemon = scene.start();
     scene.until_copied();
     scene.problem("no longer has the object it acknowledged");

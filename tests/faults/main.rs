@@ -148,7 +148,7 @@ async fn upload_gone_404_after_an_outage() {
         let fault = proxy::Fault::Answer(http::error("503 Slow Down", "SlowDown"));
         way.break_with(vec![proxy::Rule {
             op: Some(op),
-            nth: 0,
+            shown: false,
             key_end: "",
             skip,
             times: u32::MAX,

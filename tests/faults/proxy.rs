@@ -6,6 +6,7 @@
 
 use crate::http::{Answer, Request, read_request};
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -70,8 +71,8 @@ pub struct Rule {
     pub op: Option<Op>,
     /// Only keys that end like this.
     pub key_end: &'static str,
-    /// Only from so many calls of this kind for the same key on; 0 and 1: all.
-    pub nth: u32,
+    /// Only objects that the store has shown by a HEAD before.
+    pub shown: bool,
     /// So many calls pass before.
     pub skip: u32,
     /// So many calls are struck.
@@ -93,6 +94,7 @@ pub struct Seen {
 struct State {
     rules: Vec<Rule>,
     seen: Vec<Seen>,
+    shown: BTreeSet<String>,
 }
 
 struct Shared {
@@ -181,12 +183,11 @@ impl Shared {
     fn meet(&self, request: &Request) -> Option<Fault> {
         let mut state = self.lock();
         let op = request.op();
-        let before = state.seen.iter().filter(|seen| seen.op == op && seen.key == request.key);
-        let nth = before.count() as u32 + 1;
+        let shown = state.shown.contains(&request.key);
         let meant = |rule: &&mut Rule| {
             rule.op.is_none_or(|wanted| wanted == op)
                 && request.key.ends_with(rule.key_end)
-                && nth >= rule.nth
+                && (shown || !rule.shown)
         };
         let mut fault = None;
         // Only the first rule that is meant: rules for the same calls follow each other.
@@ -292,6 +293,9 @@ impl Shared {
             None => {
                 request.read_rest(dock).await?;
                 let answer = self.ask_store(&request).await?;
+                if request.op() == Op::Head && answer.head.starts_with("HTTP/1.1 200") {
+                    self.lock().shown.insert(request.key.clone());
+                }
                 self.say(dock, &answer.bytes()).await?;
             }
         }
