@@ -236,10 +236,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_a_description_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            if let Ok(desc) = PropDesc::decode(&bytes) {
-                if let Some(percent) = battery_percent(&desc) {
-                    prop_assert!(percent <= 100);
-                }
+            if let Some(percent) = PropDesc::decode(&bytes).ok().as_ref().and_then(battery_percent) {
+                prop_assert!(percent <= 100);
             }
         }
 
