@@ -5,10 +5,12 @@ pub mod copy;
 mod core;
 mod doctor;
 mod doors;
+mod erasing;
 mod open;
 mod progress;
 mod records;
 mod uploads;
+mod witnesses;
 
 pub use cameras::chain;
 pub use core::{Core, Stopping};

@@ -238,6 +238,10 @@ pub struct Totals {
     pub index_rebuilds: u64,
     pub log_repairs: u64,
     pub second_reads_differing: u64,
+    #[serde(default)]
+    pub sources_changed: u64,
+    #[serde(default)]
+    pub log_damages: u64,
 }
 
 impl Totals {

@@ -260,11 +260,17 @@ fn problems(
     now: Timestamp,
 ) -> Vec<String> {
     let mut problems = Vec::new();
-    if dock.journal_is_damaged() {
-        problems.push(
-            "the custody log has a damaged line: nothing is released; run `bwvdock custody verify`"
-                .to_owned(),
-        );
+    if let Some(damage) = dock.journal_damage() {
+        problems.push(format!(
+            "the custody log is damaged: {}; nothing is released: `bwvdock doctor`",
+            damage.words
+        ));
+    }
+    if totals.sources_changed > 0 {
+        problems.push(format!(
+            "{} replaced on a camera after being copied: not erased, copied as new footage",
+            files_of(totals.sources_changed)
+        ));
     }
     let unsound = totals.mismatched + totals.partial + totals.unreadable;
     if unsound > 0 {
@@ -369,6 +375,9 @@ fn bay_report(
     // A bay with trouble stays red, whatever its camera did before.
     if report.light != Light::Red {
         (report.light, report.words) = light(bay, &report, open.unsound, held);
+        if let Some(words) = bay.alarms.first() {
+            (report.light, report.words) = (Light::Red, words.clone());
+        }
     }
     Ok(report)
 }

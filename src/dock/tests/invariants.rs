@@ -8,13 +8,13 @@ use crate::{
             Amount, ObjectState, RecordingState, SegmentState, Totals, class_slot, key, segment_of,
         },
     },
-    release::ErasePermit,
+    release::Approval,
     types::{Class, FileKind, ObjectId, RecordingId, SegmentId, Verdict},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The law, looked at when the permit is given out: its facts are folded by then.
-pub fn the_law(world: &World, permit: &ErasePermit) {
+pub fn the_law(world: &World, permit: &Approval) {
     let table = &world.table;
     let state = table.segment(permit.segment()).unwrap().expect("a permit for nothing");
     let path = &state.segment.source.path;
@@ -37,7 +37,7 @@ pub fn the_law(world: &World, permit: &ErasePermit) {
     };
     assert!(records.any(|(record, _)| receipted(record)), "{path}: no stored record names it");
     assert!(table.hold_over(&state.segment).unwrap().is_none(), "{path}: held");
-    assert!(!world.dock.journal_is_damaged());
+    assert!(world.dock.journal_damage().is_none());
 }
 
 pub fn check(world: &World) {
