@@ -54,7 +54,8 @@ fn one_thing_at_a_time(world: &World) {
     let (mut copies, mut uploads) = (0, 0);
     for pending in &world.pending {
         let current = world.bays.values().any(|(_, number)| Some(*number) == pending.docking);
-        if current {
+        // To be told to stop is no work.
+        if current && !matches!(pending.action, Action::StopErase { .. }) {
             *busy.entry(pending.docking).or_insert(0) += 1;
             copies += usize::from(matches!(pending.action, Action::Copy { .. }));
         }

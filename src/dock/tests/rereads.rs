@@ -49,8 +49,8 @@ fn a_file_replaced_after_it_was_copied_is_copied_too_and_turns_the_bay_red() {
 #[test]
 fn a_file_without_a_digest_is_not_read_three_times_but_again_when_its_read_is_old() {
     let mut world = World::new();
-    let mut bare = Camera::bare("C1", "generic-dcim");
-    bare.put("DCIM/100MEDIA/CLIP0001.MP4", b"clip");
+    let mut bare = Camera::bare("C1", "clip-folders");
+    bare.put("A1_C1_20260314T221503Z/clip_001.mp4", b"clip");
     world.add(bare).withheld.insert("erase");
     world.dock("1", "C1");
     world.settle();

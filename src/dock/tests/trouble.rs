@@ -6,7 +6,7 @@ use super::{
     world::{World, bay, settings},
 };
 use crate::{
-    dock::{Command, Event, Records, Stage},
+    dock::{Command, Event, LogDamage, Records, Stage},
     types::{
         Class, Verdict,
         fact::{Fact, Gap, Target},
