@@ -14,7 +14,7 @@ mod witnesses;
 
 pub use cameras::chain;
 pub use core::{Core, Stopping};
-pub use doctor::{Doctor, Finding};
+pub use doctor::{Doctor, Finding, unknown_zones};
 pub use progress::Progress;
 
 use crate::{

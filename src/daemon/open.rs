@@ -210,8 +210,8 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
 fn windows(config: &Config) -> Result<Windows, DaemonError> {
     let window = |window: &config::Window| {
         let zone = TimeZone::get(&window.time_zone).map_err(|_| DaemonError::Settings {
-            what: format!("this machine knows no time zone {}", window.time_zone),
-            next: "correct `time_zone` under [[transfer.windows]], or install the package tzdata",
+            what: format!("there is no time zone {}", window.time_zone),
+            next: "correct `time_zone` under [[transfer.windows]]: names are as in \"Europe/London\"",
         })?;
         Ok(Window {
             days: window.days.iter().map(|day| weekday(*day)).collect(),
