@@ -164,7 +164,10 @@ mod tests {
         assert!(matches!(erase(&mut camera, approval(), PATIENCE, &watch), EraseResult::Failed(_)));
         faults.recover();
         faults.flip_bit(SourcePath::new("clip.mp4").unwrap(), 3);
-        assert!(matches!(erase(&mut camera, approval(), PATIENCE, &watch), EraseResult::Changed(_)));
+        assert!(matches!(
+            erase(&mut camera, approval(), PATIENCE, &watch),
+            EraseResult::Changed(_)
+        ));
         faults.recover();
         faults.yank();
         assert_eq!(erase(&mut camera, approval(), PATIENCE, &watch), EraseResult::Gone);

@@ -118,8 +118,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
     let spool = Arc::new(spool);
     let aside = journal.damage().map(|_| state.join("unclaimed"));
     let spool_folder = state.join("spool");
-    let missing =
-        settle_spool(&journal.view(), &spool, &found, (&spool_folder, aside.as_deref()))?;
+    let missing = settle_spool(&journal.view(), &spool, &found, (&spool_folder, aside.as_deref()))?;
     let missing = missing.into_iter().map(|state| Event::SpoolMissing {
         object: state.object.id,
         stored: witnesses::stored_by_receipt(&receipts, &key, &state),

@@ -284,7 +284,7 @@ fn failed(machine: &Upload, retry_at: Timestamp, failure: Option<&StoreError>) -
         | Fault::Denied
         | Fault::Skewed
         | Fault::NotTheStore
-            | Fault::Untrusted { .. } => true,
+        | Fault::Untrusted { .. } => true,
         Fault::Missing
         | Fault::Conflict
         | Fault::Exists

@@ -106,12 +106,7 @@ impl Index {
         Ok(Self::open(dir, boot, dock, cache_bytes)?)
     }
 
-    fn open(
-        dir: &Path,
-        boot: &str,
-        dock: &DockId,
-        cache_bytes: u64,
-    ) -> Result<Self, IndexBroken> {
+    fn open(dir: &Path, boot: &str, dock: &DockId, cache_bytes: u64) -> Result<Self, IndexBroken> {
         let broken = |error: &dyn std::fmt::Display| IndexBroken(format!("opening: {error}"));
         let path = dir.join("sled");
         write_run(dir, boot, Some(dock), RunState::Running).map_err(|error| broken(&error))?;

@@ -70,13 +70,13 @@ pub use prune::Pruned;
 pub use read::Line;
 pub use view::JournalView;
 
+use crate::types::Actor;
 use crate::{
     custody::chain::Head,
     dock::{IndexBroken, Table},
     types::fact::{Entry, NewFact},
 };
 use commit::Requests;
-use crate::types::Actor;
 use jiff::Timestamp;
 use shared::Shared;
 use std::{ops::ControlFlow, sync::Arc, sync::Mutex, thread::JoinHandle};

@@ -200,7 +200,10 @@ impl Survey {
     /// the end of the log is gone. So the lines that are missing keep their place.
     pub fn tail(&self) -> Head {
         let proved = self.note.furthest().and_then(|damage| damage.proved.as_ref());
-        proved.map(|proved| proved.head).filter(|head| head.seq > self.head.seq).unwrap_or(self.head)
+        proved
+            .map(|proved| proved.head)
+            .filter(|head| head.seq > self.head.seq)
+            .unwrap_or(self.head)
     }
 
     /// Takes note of damage found after the survey.
@@ -300,8 +303,7 @@ fn check_links(
     for (_, path) in files {
         let mut bad = |line, seq: u64, words: String| {
             let file = files::name_of(path);
-            let damage =
-                Damage { file, line, first_seq: seq, last_seq: seq, words, proved: None };
+            let damage = Damage { file, line, first_seq: seq, last_seq: seq, words, proved: None };
             if !accepted.iter().any(|accepted| damage.is_within(&accepted.damage)) {
                 first.get_or_insert(damage);
             }

@@ -351,9 +351,9 @@ pub fn evaluate(policy: &Policy, evidence: &Evidence<'_>, now: Timestamp) -> Dec
     }
     match (obstacles.is_empty(), evidence.sealed, evidence.receipt) {
         (true, Some(sealed), Some((receipt, _))) => {
-            let fresh = evidence.reread_age.is_some_and(|age| {
-                (SignedDuration::ZERO..=READ_FRESH_FOR).contains(&age)
-            });
+            let fresh = evidence
+                .reread_age
+                .is_some_and(|age| (SignedDuration::ZERO..=READ_FRESH_FOR).contains(&age));
             let needs_read = policy.reread && !fresh;
             let read = if needs_read { "; to be read again and compared first" } else { "" };
             Decision::Release(Approval {

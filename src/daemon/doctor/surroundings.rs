@@ -4,11 +4,7 @@ use super::Finding;
 use crate::config::{Config, SecretFile};
 use jiff::tz::TimeZone;
 use rustix::fs::statvfs;
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt as _,
-    path::Path,
-};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 /// Below this the custody log itself may not be written soon.
 const FULL_BYTES: u64 = 64 << 20;
@@ -87,7 +83,10 @@ fn keys(config: &Config) -> Vec<Finding> {
             Finding::bad(
                 "key file",
                 format!("{what} may be read by others: {} has mode {mode:03o}", path.display()),
-                format!("`chmod 600 {}`; if others use this machine, make new keys", path.display()),
+                format!(
+                    "`chmod 600 {}`; if others use this machine, make new keys",
+                    path.display()
+                ),
             )
         })
     });

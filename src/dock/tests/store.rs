@@ -98,7 +98,11 @@ fn an_object_the_store_refuses_waits_alone_and_retry_ends_its_wait() {
     assert!(world.dock.store_wait().is_none());
     assert_eq!(uploading(&world).len(), 0);
     world.store = Store::Up;
-    assert!(world.ask(Command::Retry { target: Target::Dock, reason: None }).starts_with("trying again"));
+    assert!(
+        world
+            .ask(Command::Retry { target: Target::Dock, reason: None })
+            .starts_with("trying again")
+    );
     world.run();
     assert_eq!(world.table.totals().unwrap().queue.map(|q| q.count), [0; 3]);
 }

@@ -203,7 +203,9 @@ fn a_pause_stops_copying_and_sending_and_survives_a_crash() {
     world.ask(Command::Resume { target: Target::Camera(camera), reason: None });
     world.settle();
     assert_eq!(world.stored.len(), stored, "sent or copied while the dock was paused");
-    assert!(world.ask(Command::Resume { target: Target::Dock, reason: None }).starts_with("resumed"));
+    assert!(
+        world.ask(Command::Resume { target: Target::Dock, reason: None }).starts_with("resumed")
+    );
     world.settle();
     assert_eq!(world.left("C1"), Vec::<String>::new());
 }

@@ -426,9 +426,8 @@ impl World {
                 Event::SecondRead { bay, segment, result }
             }
             Action::StopErase { bay } => {
-                let erase = |p: &Pending| {
-                    p.docking == docking && matches!(p.action, Action::Erase { .. })
-                };
+                let erase =
+                    |p: &Pending| p.docking == docking && matches!(p.action, Action::Erase { .. });
                 let at = self.pending.iter().position(erase)?;
                 let Pending { action, .. } = self.pending.remove(at)?;
                 let Action::Erase { approvals, .. } = action else { return None };

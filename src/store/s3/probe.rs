@@ -141,7 +141,7 @@ fn refused(error: StoreError) -> Result<(), StoreError> {
         | Fault::Conflict
         | Fault::Exists
         | Fault::NotTheStore
-            | Fault::Untrusted { .. }
+        | Fault::Untrusted { .. }
         | Fault::Spool => Err(error),
     }
 }

@@ -160,3 +160,29 @@ impl ServerCertVerifier for Pinned {
         self.chain.supported_verify_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn each_reason_to_distrust_has_a_next_step_of_its_own() {
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(9));
+        let cases = [
+            (CertificateError::UnknownIssuer, Distrust::UnknownIssuer),
+            (CertificateError::Expired, Distrust::Expired),
+            (CertificateError::ExpiredContext { time: now, not_after: now }, Distrust::Expired),
+            (CertificateError::NotValidYet, Distrust::NotYetValid),
+            (CertificateError::NotValidForName, Distrust::WrongName),
+            (CertificateError::Other(OtherError(Arc::new(WrongKey))), Distrust::WrongKey),
+            (CertificateError::Revoked, Distrust::Unusable),
+        ];
+        let mut steps = std::collections::BTreeSet::new();
+        for (error, why) in cases {
+            assert_eq!(distrust(&error), why);
+            steps.insert(why.next_step());
+        }
+        assert_eq!(steps.len(), 6);
+    }
+}

@@ -61,7 +61,10 @@ impl Upload {
                 self.fail_softly(now, error);
             }
             // The upload may have been made and only the answer lost.
-            (Phase::Create, Fault::Network | Fault::Server | Fault::NotTheStore | Fault::Untrusted { .. }) => {
+            (
+                Phase::Create,
+                Fault::Network | Fault::Server | Fault::NotTheStore | Fault::Untrusted { .. },
+            ) => {
                 self.phase = Phase::Find;
                 self.fail(now, error);
             }
@@ -82,7 +85,7 @@ impl Upload {
                 | Fault::Exists
                 | Fault::BadDigest
                 | Fault::NotTheStore
-            | Fault::Untrusted { .. }
+                | Fault::Untrusted { .. }
                 | Fault::Spool,
             ) => drop(self.fail(now, error)),
         }
