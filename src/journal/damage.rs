@@ -57,7 +57,10 @@ impl Damage {
     pub(super) fn is_within(&self, accepted: &Self) -> bool {
         let begins = self.first_seq >= accepted.first_seq;
         match accepted.proved {
-            Some(_) => begins && self.line <= 1 && self.last_seq <= accepted.last_seq + 1,
+            Some(_) => {
+                let behind = u64::from(self.proved.is_none());
+                begins && self.line <= 1 && self.last_seq <= accepted.last_seq + behind
+            }
             None => {
                 begins
                     && self.file == accepted.file

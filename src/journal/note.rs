@@ -91,7 +91,12 @@ impl Note {
     /// Keeps a proved damage that is none of those known already.
     pub fn add_lost(&mut self, damage: &Damage) {
         let known = self.lost.iter().any(|known| damage.is_within(known));
-        if !known && !self.is_accepted(damage) && self.lost.len() < LOST_MAX {
+        if known || self.is_accepted(damage) {
+            return;
+        }
+        // A witness that saw more of the same cut takes the place of one that saw less.
+        self.lost.retain(|known| !known.is_within(damage));
+        if self.lost.len() < LOST_MAX {
             self.lost.push(damage.clone());
         }
     }

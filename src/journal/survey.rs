@@ -214,8 +214,13 @@ impl Survey {
         if damage.proved.is_some() {
             self.note.add_lost(&damage);
         }
-        self.is_news |= self.note.open.is_none();
-        self.note.open.get_or_insert(damage);
+        let is_more = |open: &Damage| {
+            damage.proved.is_some() && open.is_within(&damage) && !damage.is_within(open)
+        };
+        if self.note.open.as_ref().is_none_or(is_more) {
+            self.is_news = true;
+            self.note.open = Some(damage);
+        }
         self.note.keep(dir)
     }
 

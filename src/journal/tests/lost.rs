@@ -121,6 +121,21 @@ fn head_of(removed: &[(PathBuf, Vec<u8>)], back: usize) -> Head {
 }
 
 #[test]
+fn the_witness_that_saw_most_of_a_cut_speaks_for_it() {
+    let mut dock = Dock::with_lines(9);
+    let ninth = head(&dock, 9);
+    dock.options.witnesses = vec![witness(head(&dock, 8)), witness(head(&dock, 5))];
+    cut_to(&dock, 6);
+    let report = live(&dock, "after");
+    let damage = report.damage.unwrap();
+    assert_eq!((damage.first_seq, damage.last_seq, report.head), (7, 9, ninth), "{damage}");
+    let (journal, report) = dock.open();
+    assert_eq!((journal.damage(), report.damage_is_news), (Some(damage), false));
+    let by: Actor = "user:ann".parse().unwrap();
+    assert_eq!(journal.accept(7, by, at(NOON), "looked at".into()).unwrap(), None);
+}
+
+#[test]
 fn receipts_prove_a_cut_end_when_the_index_went_with_it() {
     let mut dock = Dock::with_lines(9);
     let (eighth, fifth) = (head(&dock, 8), head(&dock, 5));
