@@ -6,6 +6,7 @@
 use super::{
     copy::{Begun, Copy, CopyJob, CopyOutcome, Patience, Pause, SecondRead, Watch, second_read},
     core::Core,
+    erasing::erase,
     progress::Progress,
 };
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     config::{Bay, BaySource},
     dock::event::{Arrival, CopyResult, EraseResult, Event, Listed},
     evidence::{self, KeyRing, Profile},
-    release::ErasePermit,
+    release::Approval,
     seal::{self, Recipients},
     spool::FolderSpool,
     types::{
@@ -52,7 +53,7 @@ pub enum Order {
     List,
     Copy { segment: SegmentId, object: ObjectId, source: Source },
     SecondRead { segment: SegmentId, source: Source },
-    Erase { permits: Vec<ErasePermit> },
+    Erase { approvals: Vec<Approval> },
 }
 
 /// What every camera thread shares.
@@ -355,8 +356,14 @@ impl Docked<'_> {
             Order::SecondRead { segment, source } => {
                 Event::SecondRead { bay, segment, result: self.read_again(&source) }
             }
-            Order::Erase { permits } => {
-                let results = permits.iter().map(|p| (p.segment(), self.erase(p))).collect();
+            Order::Erase { approvals } => {
+                let watch = Arc::new(Watch::default());
+                self.world.progress.read_starts(self.bay, watch.clone());
+                let results = approvals
+                    .into_iter()
+                    .map(|approval| (approval.segment(), self.erase(approval, &watch)))
+                    .collect();
+                self.world.progress.read_ends(self.bay);
                 Event::Erased { bay, results }
             }
         }
@@ -485,13 +492,8 @@ impl Docked<'_> {
         }
     }
 
-    fn erase(&mut self, permit: &ErasePermit) -> EraseResult {
-        match self.camera.erase(permit) {
-            Ok(()) => EraseResult::Erased,
-            Err(CameraError::NoSuchFile(_)) => EraseResult::Absent,
-            Err(CameraError::Gone) => EraseResult::Gone,
-            Err(error) => EraseResult::Failed(chain(&error)),
-        }
+    fn erase(&mut self, approval: Approval, watch: &Watch) -> EraseResult {
+        erase(&mut *self.camera, approval, Patience::default(), watch)
     }
 }
 

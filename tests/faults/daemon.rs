@@ -109,7 +109,8 @@ impl Scene {
     }
 
     fn retry(&self) {
-        let _: serde_json::Value = self.rig.ask(&Request::Retry { target: Target::Dock });
+        let retry = Request::Retry { target: Target::Dock, reason: None };
+        let _: serde_json::Value = self.rig.ask(&retry);
     }
 
     /// Everything gets through, once, and every word of it is proved from outside.

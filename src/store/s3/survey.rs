@@ -246,6 +246,7 @@ fn seen(answer: Result<bool, StoreError>) -> Result<Seen, StoreError> {
             | Fault::Conflict
             | Fault::Exists
             | Fault::BadDigest
+            | Fault::Untrusted { .. }
             | Fault::Spool => Err(error),
         },
     }
