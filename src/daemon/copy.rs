@@ -1,9 +1,9 @@
 //! The copy engine: one segment from its camera through the sealer into the spool.
 //!
 //! Blocking; each runs on a thread of its camera. **Memory**: while reading, the read buffer
-//! ([`READ_BYTES`]), the sealed bytes of one read and one held chunk; while reading back, 512 KiB of
-//! the file and one chunk; and the part table (at most 24 KiB): less than 768 KiB a running copy,
-//! whatever the size of the segment. A paused one keeps less than 512 KiB, its file open, and its
+//! ([`READ_BYTES`]), the sealed bytes of one read, one held chunk and 256 KiB on their way to the
+//! disk; while reading back, 256 KiB of the file and one chunk; and the part table (at most 32 KiB):
+//! less than 1 MiB a running copy, whatever the size of the segment. A paused one keeps less than 768 KiB, its file open, and its
 //! reservation of the spool: whoever holds it decides for how long.
 //!
 //! A [`Copy`] lives in memory only. When its camera is pulled, or the spool is full, [`Copy::run`]

@@ -7,14 +7,13 @@
 //! CPU seconds per GiB in turn, 3.1 one after the other.
 
 use crate::types::{
-    Md5Digest, Sha256Digest,
+    Sha256Digest,
     fact::{Hashed, Part, PartTable},
 };
-use md5::{Digest as _, Md5};
 use ring::digest::{Context, SHA256};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 
-/// Bytes of a block of SHA-256 and of MD5.
+/// Bytes of a block of SHA-256.
 const BLOCK: usize = 64;
 
 /// Bytes fed at a time where overlapping gains nothing: fits a first-level cache.
@@ -105,7 +104,6 @@ pub(super) struct Digests {
     /// From the second part on.
     whole: Option<Hashing>,
     part: Hashing,
-    md5: Md5,
 }
 
 impl Digests {
@@ -117,7 +115,7 @@ impl Digests {
     pub(super) fn on(accelerated: bool, part_size: u64) -> Self {
         assert!(part_size > 0, "a part holds at least one byte");
         let (plain, part) = (Hashing::on(accelerated), Hashing::on(accelerated));
-        Self { plain, part_size, parts: Vec::new(), whole: None, part, md5: Md5::new() }
+        Self { plain, part_size, parts: Vec::new(), whole: None, part }
     }
 
     pub fn plain_size(&self) -> u64 {
@@ -153,7 +151,6 @@ impl Digests {
     #[inline]
     fn update_sealed(&mut self, piece: &[u8]) {
         self.part.update(piece);
-        self.md5.update(piece);
         if let Some(whole) = &mut self.whole {
             whole.update(piece);
         }
@@ -165,22 +162,17 @@ impl Digests {
         }
         let fresh = Hashing::on(matches!(self.part.sha, Sha::Instructions(_)));
         let part = std::mem::replace(&mut self.part, fresh);
-        let md5 = std::mem::replace(&mut self.md5, Md5::new());
-        self.parts.push(row(part.finish().sha256, md5));
+        self.parts.push(part.finish().sha256.into());
     }
 
     /// Of the plaintext, of the ciphertext, of its parts.
     pub fn finish(mut self) -> (Hashed, Hashed, PartTable) {
         let part = self.part.finish();
-        self.parts.push(row(part.sha256, self.md5));
+        self.parts.push(part.sha256.into());
         let whole = self.whole.map_or(part, Hashing::finish);
         let table = PartTable { part_size: self.part_size, parts: self.parts };
         (self.plain.finish(), whole, table)
     }
-}
-
-fn row(sha256: Sha256Digest, md5: Md5) -> Part {
-    Part { sha256, md5: Md5Digest(md5.finalize().into()) }
 }
 
 #[cfg(test)]
@@ -217,7 +209,7 @@ mod tests {
                 prop_assert_eq!(table.parts.len(), parts.len());
                 for (row, part) in table.parts.iter().zip(parts) {
                     prop_assert_eq!(row.sha256, Sha256Digest::of(part));
-                    prop_assert_eq!(row.md5, Md5Digest(Md5::digest(part).into()));
+                    prop_assert_eq!(row.md5, None);
                 }
             }
         }

@@ -1,46 +1,92 @@
-//! Reading a file back past the kernel's cache, where the file system can.
+//! Reading and writing files past the kernel's cache, where the file system can.
+//!
+//! What is sealed is written once, read back once, and sent once: the cache would only push out
+//! what others need, and each copy into fresh pages costs more CPU than a digest. Where `O_DIRECT`
+//! is refused (some network and overlay file systems), the same bytes go through the cache.
 
 use std::{
     fs::{File, OpenOptions},
     io::{self, ErrorKind, Read},
+    ops::Range,
     os::unix::fs::{FileExt as _, OpenOptionsExt as _},
     path::Path,
+    sync::Arc,
 };
 
-/// Bytes a read asks for; a multiple of [`ALIGN`].
-const SPAN: usize = 512 * 1024;
+/// Bytes asked for or written at once; a multiple of [`ALIGN`].
+pub(super) const SPAN: usize = 256 * 1024;
 
 /// The strictest alignment that block devices ask for.
 const ALIGN: usize = 4096;
 
-/// A sequential reader with `O_DIRECT`: the bytes come from the device, and the page cache is
-/// neither used nor filled. Where that is refused (some network and overlay file systems), it
-/// reads through the cache.
-pub(super) struct DirectReader<'a> {
-    direct: Option<File>,
-    cached: &'a File,
-    /// Holds one aligned span.
-    buffer: Vec<u8>,
-    /// Where the span begins in `buffer`.
-    aligned: usize,
-    /// What of the span is loaded and not given yet.
-    loaded: std::ops::Range<usize>,
-    /// Where the next span begins in the file.
-    at: u64,
+/// Opens `path` once more, past the cache; none where that is refused.
+pub(super) fn open(path: &Path, write: bool) -> Option<File> {
+    let flags = rustix::fs::OFlags::DIRECT.bits().cast_signed();
+    OpenOptions::new().read(!write).write(write).custom_flags(flags).open(path).ok()
 }
 
-impl<'a> DirectReader<'a> {
-    /// `path` is another way to `cached`, which was fsynced.
-    pub fn new(path: &Path, cached: &'a File) -> Self {
-        let flags = rustix::fs::OFlags::DIRECT.bits().cast_signed();
-        let direct = OpenOptions::new().read(true).custom_flags(flags).open(path).ok();
-        let buffer = vec![0; SPAN + ALIGN];
-        let aligned = buffer.as_ptr().align_offset(ALIGN).min(ALIGN);
-        Self { direct, cached, buffer, aligned, loaded: 0..0, at: 0 }
+/// One span of memory, aligned as devices want it.
+struct Span {
+    bytes: Vec<u8>,
+    aligned: usize,
+}
+
+impl Span {
+    fn new() -> Self {
+        let bytes = vec![0; SPAN + ALIGN];
+        let aligned = bytes.as_ptr().align_offset(ALIGN).min(ALIGN);
+        Self { bytes, aligned }
+    }
+
+    fn get(&self, range: Range<usize>) -> &[u8] {
+        &self.bytes[self.aligned + range.start..self.aligned + range.end]
+    }
+
+    fn get_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        &mut self.bytes[self.aligned + range.start..self.aligned + range.end]
+    }
+}
+
+/// Reads a file in order, from some offset on.
+pub(super) struct DirectReader {
+    direct: Option<Arc<File>>,
+    cached: Arc<File>,
+    span: Span,
+    /// What of the span is loaded and not given yet.
+    loaded: Range<usize>,
+    /// Where the next span begins in the file.
+    at: u64,
+    /// Bytes of the next span that were not asked for.
+    skip: usize,
+}
+
+impl DirectReader {
+    /// `direct` is another handle of the same file, past the cache.
+    pub fn new(direct: Option<Arc<File>>, cached: Arc<File>, offset: u64) -> Self {
+        let skip = offset % ALIGN as u64;
+        Self {
+            direct,
+            cached,
+            span: Span::new(),
+            loaded: 0..0,
+            at: offset - skip,
+            skip: skip as usize,
+        }
+    }
+
+    /// The next bytes, at most `most` of them; empty only at the end.
+    pub fn next(&mut self, most: usize) -> io::Result<&[u8]> {
+        if self.loaded.is_empty() {
+            self.load()?;
+        }
+        let n = most.min(self.loaded.len());
+        let from = self.loaded.start;
+        self.loaded.start += n;
+        Ok(self.span.get(from..from + n))
     }
 
     fn load(&mut self) -> io::Result<()> {
-        let span = &mut self.buffer[self.aligned..self.aligned + SPAN];
+        let span = self.span.get_mut(0..SPAN);
         let n = match &self.direct {
             None => self.cached.read_at(span, self.at)?,
             Some(file) => match file.read_at(span, self.at) {
@@ -51,22 +97,84 @@ impl<'a> DirectReader<'a> {
                 result => result?,
             },
         };
-        self.loaded = self.aligned..self.aligned + n;
+        self.loaded = self.skip.min(n)..n;
         self.at += n as u64;
+        self.skip -= self.loaded.start;
+        // After a read that ended between two blocks only the cache can go on.
+        if !self.at.is_multiple_of(ALIGN as u64) {
+            self.direct = None;
+        }
         Ok(())
     }
 }
 
-impl Read for DirectReader<'_> {
+impl Read for DirectReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.loaded.is_empty() {
-            self.load()?;
+        let bytes = self.next(buffer.len())?;
+        buffer[..bytes.len()].copy_from_slice(bytes);
+        Ok(bytes.len())
+    }
+}
+
+/// Appends to a file in whole spans. What is not written yet is kept through every error, so
+/// after a full disk it can go on where it was.
+pub(super) struct DirectWriter {
+    direct: Option<File>,
+    span: Span,
+    /// What of the span is still to be written.
+    held: Range<usize>,
+    /// Bytes of the file that are written.
+    at: u64,
+}
+
+impl DirectWriter {
+    /// For a file of `at` bytes; `direct` is a handle of it past the cache.
+    pub fn new(direct: Option<File>, at: u64) -> Self {
+        Self { direct, span: Span::new(), held: 0..0, at }
+    }
+
+    /// Takes some of `bytes`, at least one of them.
+    ///
+    /// # Errors
+    /// Of writing; nothing was taken.
+    pub fn push(&mut self, cached: &File, bytes: &[u8]) -> io::Result<usize> {
+        if self.held.end == SPAN {
+            self.flush(cached)?;
         }
-        let n = buffer.len().min(self.loaded.len());
-        let from = self.loaded.start;
-        buffer[..n].copy_from_slice(&self.buffer[from..from + n]);
-        self.loaded.start += n;
+        let n = bytes.len().min(SPAN - self.held.end);
+        self.span.get_mut(self.held.end..self.held.end + n).copy_from_slice(&bytes[..n]);
+        self.held.end += n;
         Ok(n)
+    }
+
+    /// Writes what is held; an end that is no whole block, through the cache.
+    pub fn flush(&mut self, cached: &File) -> io::Result<()> {
+        while !self.held.is_empty() {
+            let whole = self.held.len() - self.held.len() % ALIGN;
+            let aligned = self.at.is_multiple_of(ALIGN as u64) && whole > 0;
+            let direct = self.direct.as_ref().filter(|_| aligned);
+            let written = match direct {
+                Some(file) => {
+                    let blocks = self.held.start..self.held.start + whole;
+                    file.write_at(self.span.get(blocks), self.at)
+                }
+                None => cached.write_at(self.span.get(self.held.clone()), self.at),
+            };
+            match written {
+                Ok(0) => return Err(ErrorKind::StorageFull.into()),
+                Ok(n) => {
+                    self.at += n as u64;
+                    self.held.start += n;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if direct.is_some() && error.kind() == ErrorKind::InvalidInput => {
+                    self.direct = None;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.held = 0..0;
+        Ok(())
     }
 }
 
@@ -74,37 +182,82 @@ impl Read for DirectReader<'_> {
 mod tests {
     use super::*;
 
+    fn bytes(size: usize) -> Vec<u8> {
+        (0..size).map(|i| (i.wrapping_mul(2_654_435_761) >> 9) as u8).collect()
+    }
+
+    const SIZES: [usize; 7] = [0, 1, ALIGN, SPAN - 1, SPAN, SPAN + 1, 3 * SPAN + 17];
+
     #[test]
     fn every_byte_comes_back_past_the_cache_and_through_it() {
         let folder = tempfile::tempdir().unwrap();
-        for size in [0, 1, ALIGN, SPAN - 1, SPAN, SPAN + 1, 3 * SPAN + 17] {
-            let path = folder.path().join("file");
-            let bytes: Vec<u8> =
-                (0..size).map(|i| (i.wrapping_mul(2_654_435_761) >> 9) as u8).collect();
+        let path = folder.path().join("file");
+        for size in SIZES {
+            let bytes = bytes(size);
             std::fs::write(&path, &bytes).unwrap();
-            let file = File::open(&path).unwrap();
+            let file = Arc::new(File::open(&path).unwrap());
             file.sync_all().unwrap();
-            // A path that is not there stands for a file system that refuses.
-            for path in [path.as_path(), Path::new("/nonexistent")] {
-                let mut reader = DirectReader::new(path, &file);
-                let mut back = Vec::new();
-                reader.read_to_end(&mut back).unwrap();
-                assert!(back == bytes, "{size} {path:?}");
+            for direct in [open(&path, false).map(Arc::new), None] {
+                for offset in [0, 1, ALIGN - 1, ALIGN, SPAN + 5] {
+                    let mut reader = DirectReader::new(direct.clone(), file.clone(), offset as u64);
+                    let mut back = Vec::new();
+                    reader.read_to_end(&mut back).unwrap();
+                    assert!(back == bytes[offset.min(size)..], "{size} from {offset}");
+                }
             }
         }
     }
 
     #[test]
-    fn a_read_refused_in_the_middle_goes_on_through_the_cache() {
+    fn what_is_written_in_any_pieces_is_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        std::fs::write(&path, vec![7; 2 * SPAN]).unwrap();
-        let file = File::open(&path).unwrap();
-        let mut reader = DirectReader::new(&path, &file);
+        for size in SIZES {
+            for piece in [1000, SPAN, 70_000] {
+                let file = File::create(&path).unwrap();
+                for direct in [open(&path, true), None] {
+                    file.set_len(0).unwrap();
+                    let (bytes, mut writer) = (bytes(size), DirectWriter::new(direct, 0));
+                    for mut piece in bytes.chunks(piece) {
+                        while !piece.is_empty() {
+                            let n = writer.push(&file, piece).unwrap();
+                            piece = &piece[n..];
+                        }
+                    }
+                    writer.flush(&file).unwrap();
+                    assert!(std::fs::read(&path).unwrap() == bytes, "{size} in pieces of {piece}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_kept_and_written_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let file = File::create(&path).unwrap();
+        let unwritable = File::open(&path).unwrap();
+        let (bytes, mut writer) = (bytes(SPAN + 99), DirectWriter::new(None, 0));
+        assert_eq!(writer.push(&unwritable, &bytes).unwrap(), SPAN, "held");
+        assert!(writer.push(&unwritable, &bytes[SPAN..]).is_err());
+        assert!(writer.flush(&unwritable).is_err());
+        assert_eq!(writer.push(&file, &bytes[SPAN..]).unwrap(), 99);
+        writer.flush(&file).unwrap();
+        assert!(std::fs::read(&path).unwrap() == bytes);
+    }
+
+    #[test]
+    fn a_device_that_refuses_in_the_middle_is_asked_through_the_cache() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, bytes(2 * SPAN)).unwrap();
+        let file = Arc::new(File::open(&path).unwrap());
+        let direct = open(&path, false).map(Arc::new);
+        let mut reader = DirectReader::new(direct, file, 0);
         // Off the alignment: a device refuses, and so does this file system or it gives the bytes.
         reader.at = 5;
         let mut back = Vec::new();
         reader.read_to_end(&mut back).unwrap();
-        assert_eq!(back.len(), 2 * SPAN - 5);
+        assert!(back == bytes(2 * SPAN)[5..]);
     }
 }

@@ -217,7 +217,7 @@ impl Writer for SimWriter {
         Ok(if fault.is_some() { Written::Full { taken } } else { Written::All })
     }
 
-    fn sync(&mut self) -> Result<(), SpoolError> {
+    fn sync(&mut self) -> Result<Written, SpoolError> {
         match self.strike(Call::Sync, "fsync")? {
             Some(Fault::FlipBit { at }) => {
                 let at = usize::try_from(at).expect("a test's file fits in memory");
@@ -230,7 +230,7 @@ impl Writer for SimWriter {
             None => {}
         }
         self.synced = true;
-        Ok(())
+        Ok(Written::All)
     }
 
     fn size(&self) -> u64 {

@@ -140,7 +140,15 @@ pub struct Hashed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
     pub sha256: Sha256Digest,
-    pub md5: Md5Digest,
+    /// Not part of the log: known only while an object is sent to a store that checks nothing
+    /// better, and then taken of bytes that were seen to have this SHA-256.
+    pub md5: Option<Md5Digest>,
+}
+
+impl From<Sha256Digest> for Part {
+    fn from(sha256: Sha256Digest) -> Self {
+        Self { sha256, md5: None }
+    }
 }
 
 /// How a sealed object is cut into parts. All parts but the last have `part_size` bytes.
@@ -150,7 +158,7 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartTable {
     pub part_size: u64,
-    /// Base64 of 48 bytes a part: its SHA-256, then its MD5.
+    /// Base64 of 32 bytes a part: its SHA-256.
     #[serde(with = "packed_parts")]
     pub parts: Vec<Part>,
 }
@@ -181,32 +189,23 @@ impl PartTable {
 }
 
 mod packed_parts {
-    use super::{Md5Digest, Part, Sha256Digest};
+    use super::{Part, Sha256Digest};
     use base64::{Engine as _, engine::general_purpose::STANDARD};
     use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
 
     pub fn serialize<S: Serializer>(parts: &[Part], to: S) -> Result<S::Ok, S::Error> {
-        let bytes: Vec<u8> =
-            parts.iter().flat_map(|p| p.sha256.0.into_iter().chain(p.md5.0)).collect();
+        let bytes: Vec<u8> = parts.iter().flat_map(|p| p.sha256.0).collect();
         to.serialize_str(&STANDARD.encode(bytes))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Part>, D::Error> {
         let text = String::deserialize(from)?;
         let bytes = STANDARD.decode(text).map_err(D::Error::custom)?;
-        let (parts, rest) = bytes.as_chunks::<48>();
+        let (parts, rest) = bytes.as_chunks::<32>();
         if !rest.is_empty() {
-            return Err(D::Error::custom("a part table is a whole number of 48-byte rows"));
+            return Err(D::Error::custom("a part table is a whole number of 32-byte rows"));
         }
-        Ok(parts
-            .iter()
-            .map(|row| {
-                let (mut sha256, mut md5) = ([0; 32], [0; 16]);
-                sha256.copy_from_slice(&row[..32]);
-                md5.copy_from_slice(&row[32..]);
-                Part { sha256: Sha256Digest(sha256), md5: Md5Digest(md5) }
-            })
-            .collect())
+        Ok(parts.iter().map(|row| Part::from(Sha256Digest(*row))).collect())
     }
 }
 
@@ -471,7 +470,7 @@ mod tests {
 
     #[test]
     fn part_tables_pack_and_unpack() {
-        let row = |n: u8| Part { sha256: Sha256Digest([n; 32]), md5: Md5Digest([n; 16]) };
+        let row = |n: u8| Part::from(Sha256Digest([n; 32]));
         let table = PartTable { part_size: 8, parts: vec![row(1), row(2)] };
         let text = serde_json::to_string(&table).unwrap();
         assert_eq!(serde_json::from_str::<PartTable>(&text).unwrap(), table);

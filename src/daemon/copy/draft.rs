@@ -69,7 +69,9 @@ impl Draft {
     pub fn prove(&mut self, opener: &Opener, cancel: &AtomicBool) -> Result<Proven, Stop> {
         debug_assert!(self.pending.is_empty(), "only what is written can be proved");
         self.pending = Vec::new();
-        self.writer.sync().map_err(Stop::SpoolBroken)?;
+        if let Written::Full { .. } = self.writer.sync().map_err(Stop::SpoolBroken)? {
+            return Err(Stop::Pause(Pause::SpoolFull));
+        }
         let mut reader = Cancellable { inner: self.writer.read_back(), cancel, cancelled: false };
         match opener.verify(&mut reader) {
             Ok(proof) => Ok(proof),

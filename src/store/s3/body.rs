@@ -18,7 +18,7 @@ use tokio::{
 };
 
 /// Bytes that are read and handed to the connection at once.
-const PIECE: u64 = 64 * 1024;
+const PIECE: usize = 64 * 1024;
 const READ_AHEAD: usize = 2;
 
 /// What happened to a body, for whoever waits for the call.
@@ -60,15 +60,12 @@ impl PartBody {
         let account = Arc::new(Account::default());
         let (file, kept) = (file.clone(), account.clone());
         tokio::task::spawn_blocking(move || {
-            let end = offset + length;
-            let mut at = offset;
-            while at < end {
-                let piece = read_piece(&file, at, (end - at).min(PIECE) as usize);
+            let mut reader = file.reader(offset, length);
+            while let Some(piece) = reader.next(PIECE).transpose() {
                 if let Err(error) = &piece {
                     // The first error is the one to tell; a second one cannot come.
                     let _ = account.spool_error.set(error.to_string());
                 }
-                at += PIECE;
                 let failed = piece.is_err();
                 if sender.blocking_send(piece).is_err() || failed {
                     return;
@@ -77,23 +74,6 @@ impl PartBody {
         });
         (Self { pieces, waiting: None, limiter, account: kept.clone() }, kept)
     }
-}
-
-fn read_piece(file: &SpoolFile, at: u64, length: usize) -> io::Result<Vec<u8>> {
-    let mut piece = vec![0; length];
-    let mut filled = 0;
-    while filled < length {
-        match file.read_at(&mut piece[filled..], at + filled as u64) {
-            Ok(0) => {
-                let words = format!("the spool file ends at byte {}", at + filled as u64);
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, words));
-            }
-            Ok(n) => filled += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(piece)
 }
 
 impl Stream for PartBody {
