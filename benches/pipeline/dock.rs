@@ -26,7 +26,40 @@ const STUCK: Duration = Duration::from_secs(300);
 /// How a run went.
 pub struct Run {
     pub usage: Usage,
-    threads: [(&'static str, f64, f64); 3],
+    /// By name: user and system seconds.
+    threads: [(&'static str, f64, f64); 2],
+    copies: Copies,
+}
+
+/// CPU seconds of the copies, as their threads counted them.
+#[derive(Debug, Default, Clone, Copy)]
+struct Copies {
+    read: f64,
+    seal: f64,
+    write: f64,
+    prove: f64,
+}
+
+impl Copies {
+    fn sum(self) -> f64 {
+        self.read + self.seal + self.write + self.prove
+    }
+
+    /// From the daemon's log, one line a copy.
+    fn of(log: &str) -> Self {
+        let mut copies = Self::default();
+        for line in log.lines().filter(|line| line.contains("CPU time of a copy")) {
+            let seconds = |name: &str| {
+                let value = line.split_whitespace().find_map(|word| word.strip_prefix(name));
+                value.and_then(|text| text.parse::<f64>().ok()).expect("a number") / 1e6
+            };
+            copies.read += seconds("read_us=");
+            copies.seal += seconds("seal_us=");
+            copies.write += seconds("write_us=");
+            copies.prove += seconds("prove_us=");
+        }
+        copies
+    }
 }
 
 struct Daemon(Child);
@@ -45,6 +78,7 @@ pub fn run(ground: &Ground, weed: &Weed, program: &Path) -> Run {
     let socket = configure(ground, weed, &folder);
     let log = File::create(folder.join("daemon.log")).expect("a new file");
     let child = Command::new(program)
+        .env("BWVDOCK_LOG", "warn,bwvdock::daemon::copy=debug")
         .args(["daemon", "--die-with-parent", "--config"])
         .arg(folder.join("bwvdock.toml"))
         .stdin(Stdio::null())
@@ -76,11 +110,12 @@ pub fn run(ground: &Ground, weed: &Weed, program: &Path) -> Run {
         let (user, system) = watched.of_threads(prefix);
         (name, user, system)
     };
-    let threads =
-        [of("reading, sealing, reading back", "bay-"), of("sending", "tokio"), of("core", "core")];
+    let threads = [of("sending", "tokio"), of("core", "core")];
+    let log = fs::read_to_string(folder.join("daemon.log")).expect("the daemon's log");
+    let copies = Copies::of(&log);
     drop(daemon);
     let _ = fs::remove_dir_all(&folder);
-    Run { usage, threads }
+    Run { usage, threads, copies }
 }
 
 fn last_words(folder: &Path) -> String {
@@ -143,38 +178,33 @@ fn configure(ground: &Ground, weed: &Weed, folder: &Path) -> PathBuf {
 }
 
 impl Run {
-    /// Where the seconds went: threads as the kernel counts them, and what the digests and ciphers
-    /// alone would take one after the other. Overlapping lets the whole be less than their sum.
+    /// Where the seconds went, beside what the same steps take on one core with no disk and no
+    /// network.
     pub fn print_breakdown(&self, ground: &Ground, p: &Primitives) {
         let gib = ground.gib();
-        println!("\nCPU seconds a GiB of bwvdock      user   system");
-        let mut rest = (self.usage.user, self.usage.system);
-        for (name, user, system) in self.threads {
-            println!("  {name:<31} {:>5.2} {:>8.2}", user / gib, system / gib);
-            rest = (rest.0 - user, rest.1 - system);
-        }
-        println!("  {:<31} {:>5.2} {:>8.2}", "other threads", rest.0 / gib, rest.1 / gib);
-        println!("\none core's limit, CPU seconds a GiB of digests and ciphers alone");
+        let [(_, send_user, send_system), (_, core_user, core_system)] = self.threads;
+        let core = core_user + core_system;
+        let rest = self.usage.cpu() - self.copies.sum() - send_user - send_system - core;
         let tls = if ground.https { p.tls } else { 0.0 };
-        let steps = [
-            ("SHA-256 of the source", p.sha256),
-            ("ChaCha20-Poly1305, sealing", p.seal),
-            ("SHA-256 of the ciphertext, whole", p.sha256),
-            ("SHA-256 of the ciphertext, parts", p.sha256),
-            ("ChaCha20-Poly1305, reading back", p.open),
-            ("SHA-256 of what was read back", p.sha256),
-            ("AES-256-GCM of TLS", tls),
-        ];
-        for (name, seconds) in steps {
-            println!("  {name:<36} {seconds:>5.2}");
-        }
-        let sum: f64 = steps.iter().map(|(_, seconds)| seconds).sum();
-        let all = self.usage.cpu() / gib;
-        println!("  {:<36} {sum:>5.2}", "sum, one after the other");
-        println!("bwvdock in all {all:.2}: {:.0} % of that", 100.0 * all / sum);
+        println!("\n{:<46} {:>9} {:>11}", "CPU seconds a GiB", "bwvdock", "one core");
+        let row = |name: &str, used: f64, limit: Option<f64>| {
+            let limit = limit.map_or(String::new(), |limit| format!("{limit:.2}"));
+            println!("{name:<46} {:>9.2} {limit:>11}", used / gib);
+        };
+        row("read the source (kernel)", self.copies.read, None);
+        row("hash it, seal it, hash the parts", self.copies.seal, Some(p.sealer));
+        row("write to the spool (kernel)", self.copies.write, None);
+        row("fsync, read back, hash, open, hash", self.copies.prove, Some(p.opener));
+        row("send: TLS, HTTP, copies", send_user, Some(tls));
+        row("send: kernel, reading the spool included", send_system, None);
+        row("core: journal, decisions", core, None);
+        row("the rest: start, listing, threads that ended", rest, None);
+        let limit = p.sealer + p.opener + tls;
+        row("all", self.usage.cpu(), Some(limit));
         println!(
-            "beyond digests and ciphers (copies, file system, network, the rest): at least {:.2}",
-            (all - sum).max(0.0)
+            "\none core, alone: SHA-256 {:.2}; ChaCha20-Poly1305 {:.2} to seal, {:.2} to open; \
+             AES-256-GCM {:.2}",
+            p.sha256, p.seal, p.open, p.tls
         );
     }
 }

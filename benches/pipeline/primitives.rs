@@ -1,5 +1,6 @@
 //! What digests and ciphers cost on one core of this machine, with no file and no network.
 
+use bwvdock::seal::{Finished, Identity, Recipients, Sealer};
 use ring::{
     aead::{
         AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey,
@@ -13,6 +14,9 @@ const TOTAL: usize = 256 << 20;
 /// Bytes of a chunk of age, and of a TLS record.
 const CHUNK: usize = 64 << 10;
 const RECORD: usize = 16 << 10;
+/// Bytes that the copy engine reads at once, and of a part.
+const READ: usize = 256 << 10;
+const PART: u64 = 16 << 20;
 
 /// CPU seconds a GiB.
 pub struct Primitives {
@@ -20,6 +24,10 @@ pub struct Primitives {
     pub seal: f64,
     pub open: f64,
     pub tls: f64,
+    /// The sealer as it is: source hashed, sealed, parts hashed; from memory to memory.
+    pub sealer: f64,
+    /// Hashed, opened, hashed; from memory.
+    pub opener: f64,
 }
 
 impl Primitives {
@@ -35,6 +43,14 @@ impl Primitives {
             seal: sealing(&CHACHA20_POLY1305, CHUNK),
             open: opening(),
             tls: sealing(&AES_256_GCM, RECORD),
+            sealer: best(|| drop(seal_all(None))),
+            opener: {
+                let mut object = Vec::with_capacity(TOTAL + TOTAL / 1024);
+                let finished = seal_all(Some(&mut object));
+                best(|| {
+                    black_box(finished.opener.verify(&mut &object[..]).expect("it opens"));
+                })
+            },
         }
     }
 }
@@ -84,4 +100,23 @@ fn opening() -> f64 {
             black_box(key.open_in_place(nonce(0), Aad::empty(), &mut piece).expect("it opens"));
         }
     })
+}
+
+fn seal_all(mut keep: Option<&mut Vec<u8>>) -> Finished {
+    let recipients = Recipients::parse(&[Identity::generate().public().to_owned()]);
+    let recipients = recipients.expect("a key just made");
+    let (piece, mut out) = (vec![0x5a; READ], Vec::new());
+    let mut sealer = Sealer::start(&recipients, PART).expect("large parts");
+    for _ in 0..TOTAL / READ {
+        sealer.push(black_box(&piece), &mut out).expect("below the table's limit");
+        if let Some(object) = &mut keep {
+            object.extend_from_slice(&out);
+        }
+        out.clear();
+    }
+    let finished = sealer.finish(&mut out);
+    if let Some(object) = keep {
+        object.extend_from_slice(&out);
+    }
+    finished
 }

@@ -1,4 +1,5 @@
-//! The one pass: plaintext in, sealed bytes and all their digests out.
+//! The one pass: plaintext in, sealed bytes and the digests of both out; that of the sealed bytes as
+//! a whole comes from reading them back.
 
 use super::{
     CHUNK, Opener, Recipients, SealError, TAG,
@@ -24,7 +25,6 @@ pub struct Sealer {
 /// What the pass established.
 pub struct Finished {
     pub plain: Hashed,
-    pub sealed: Hashed,
     pub table: PartTable,
     /// The only thing left that can open the object on this dock; drop it to forget the key.
     pub opener: Opener,
@@ -106,9 +106,9 @@ impl Sealer {
         self.give_header(out);
         seal_chunk(&self.key, self.counter.last(), &self.held, out);
         self.digests.update(&[], &out[from..]);
-        let (plain, sealed, table) = self.digests.finish();
+        let (plain, table) = self.digests.finish();
         let opener = Opener::new(self.key, self.header, plain);
-        Finished { plain, sealed, table, opener }
+        Finished { plain, table, opener }
     }
 
     fn give_header(&mut self, out: &mut Vec<u8>) {

@@ -26,19 +26,19 @@ pub(super) fn open(path: &Path, write: bool) -> Option<File> {
 }
 
 /// One span of memory, aligned as devices want it.
-struct Span {
+pub(super) struct Span {
     bytes: Vec<u8>,
     aligned: usize,
 }
 
 impl Span {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let bytes = vec![0; SPAN + ALIGN];
         let aligned = bytes.as_ptr().align_offset(ALIGN).min(ALIGN);
         Self { bytes, aligned }
     }
 
-    fn get(&self, range: Range<usize>) -> &[u8] {
+    pub fn get(&self, range: Range<usize>) -> &[u8] {
         &self.bytes[self.aligned + range.start..self.aligned + range.end]
     }
 
@@ -47,72 +47,79 @@ impl Span {
     }
 }
 
-/// Reads a file in order, from some offset on.
-pub(super) struct DirectReader {
+/// Loads a file in order, span by span, from some offset on.
+pub(super) struct DirectLoader {
     direct: Option<Arc<File>>,
     cached: Arc<File>,
-    span: Span,
-    /// What of the span is loaded and not given yet.
-    loaded: Range<usize>,
     /// Where the next span begins in the file.
     at: u64,
     /// Bytes of the next span that were not asked for.
     skip: usize,
 }
 
-impl DirectReader {
+impl DirectLoader {
     /// `direct` is another handle of the same file, past the cache.
     pub fn new(direct: Option<Arc<File>>, cached: Arc<File>, offset: u64) -> Self {
         let skip = offset % ALIGN as u64;
-        Self {
-            direct,
-            cached,
-            span: Span::new(),
-            loaded: 0..0,
-            at: offset - skip,
-            skip: skip as usize,
+        Self { direct, cached, at: offset - skip, skip: skip as usize }
+    }
+
+    /// Fills the span; gives what of it are the next bytes: none only at the end.
+    pub fn load(&mut self, span: &mut Span) -> io::Result<Range<usize>> {
+        loop {
+            let n = self.read(span.get_mut(0..SPAN))?;
+            let loaded = self.skip.min(n)..n;
+            self.at += n as u64;
+            self.skip -= loaded.start;
+            // After a read that ended between two blocks only the cache can go on.
+            if !self.at.is_multiple_of(ALIGN as u64) {
+                self.direct = None;
+            }
+            // A short read may give nothing but what was not asked for: that is not the end.
+            if n == 0 || !loaded.is_empty() {
+                return Ok(loaded);
+            }
         }
     }
 
-    /// The next bytes, at most `most` of them; empty only at the end.
-    pub fn next(&mut self, most: usize) -> io::Result<&[u8]> {
-        if self.loaded.is_empty() {
-            self.load()?;
-        }
-        let n = most.min(self.loaded.len());
-        let from = self.loaded.start;
-        self.loaded.start += n;
-        Ok(self.span.get(from..from + n))
-    }
-
-    fn load(&mut self) -> io::Result<()> {
-        let span = self.span.get_mut(0..SPAN);
-        let n = match &self.direct {
-            None => self.cached.read_at(span, self.at)?,
-            Some(file) => match file.read_at(span, self.at) {
-                Err(error) if error.kind() == ErrorKind::InvalidInput => {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let file = self.direct.as_ref().unwrap_or(&self.cached);
+            match file.read_at(bytes, self.at) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if self.direct.is_some() && error.kind() == ErrorKind::InvalidInput => {
                     self.direct = None;
-                    self.cached.read_at(span, self.at)?
                 }
-                result => result?,
-            },
-        };
-        self.loaded = self.skip.min(n)..n;
-        self.at += n as u64;
-        self.skip -= self.loaded.start;
-        // After a read that ended between two blocks only the cache can go on.
-        if !self.at.is_multiple_of(ALIGN as u64) {
-            self.direct = None;
+                result => return result,
+            }
         }
-        Ok(())
+    }
+}
+
+/// Reads a file in order, from some offset on.
+pub(super) struct DirectReader {
+    loader: DirectLoader,
+    span: Span,
+    /// What of the span is loaded and not given yet.
+    loaded: Range<usize>,
+}
+
+impl DirectReader {
+    pub fn new(loader: DirectLoader) -> Self {
+        Self { loader, span: Span::new(), loaded: 0..0 }
     }
 }
 
 impl Read for DirectReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let bytes = self.next(buffer.len())?;
-        buffer[..bytes.len()].copy_from_slice(bytes);
-        Ok(bytes.len())
+        if self.loaded.is_empty() {
+            self.loaded = self.loader.load(&mut self.span)?;
+        }
+        let n = buffer.len().min(self.loaded.len());
+        let from = self.loaded.start;
+        buffer[..n].copy_from_slice(self.span.get(from..from + n));
+        self.loaded.start += n;
+        Ok(n)
     }
 }
 
@@ -199,7 +206,8 @@ mod tests {
             file.sync_all().unwrap();
             for direct in [open(&path, false).map(Arc::new), None] {
                 for offset in [0, 1, ALIGN - 1, ALIGN, SPAN + 5] {
-                    let mut reader = DirectReader::new(direct.clone(), file.clone(), offset as u64);
+                    let loader = DirectLoader::new(direct.clone(), file.clone(), offset as u64);
+                    let mut reader = DirectReader::new(loader);
                     let mut back = Vec::new();
                     reader.read_to_end(&mut back).unwrap();
                     assert!(back == bytes[offset.min(size)..], "{size} from {offset}");
@@ -253,9 +261,9 @@ mod tests {
         std::fs::write(&path, bytes(2 * SPAN)).unwrap();
         let file = Arc::new(File::open(&path).unwrap());
         let direct = open(&path, false).map(Arc::new);
-        let mut reader = DirectReader::new(direct, file, 0);
+        let mut reader = DirectReader::new(DirectLoader::new(direct, file, 0));
         // Off the alignment: a device refuses, and so does this file system or it gives the bytes.
-        reader.at = 5;
+        reader.loader.at = 5;
         let mut back = Vec::new();
         reader.read_to_end(&mut back).unwrap();
         assert!(back == bytes(2 * SPAN)[5..]);

@@ -3,7 +3,7 @@
 use super::{
     Admission, Entry, Found, Limits, Spool, SpoolError, SpoolFile, Usage, Wait, Writer, Written,
     budget::{Answer, Budget, Reservation},
-    direct::{self, DirectReader, DirectWriter},
+    direct::{self, DirectLoader, DirectReader, DirectWriter},
 };
 use crate::{seal::Proven, types::ObjectId};
 use rustix::fs::{Advice, fadvise, statvfs};
@@ -290,12 +290,13 @@ impl Writer for FolderWriter {
 
     fn read_back(&self) -> Box<dyn Read + '_> {
         let path = self.tmp.0.as_ref().expect("taken only by commit, which consumes");
-        Box::new(DirectReader::new(direct::open(path, false).map(Arc::new), self.file.clone(), 0))
+        let direct = direct::open(path, false).map(Arc::new);
+        Box::new(DirectReader::new(DirectLoader::new(direct, self.file.clone(), 0)))
     }
 
     fn commit(mut self: Box<Self>, proof: &Proven) -> Result<SpoolFile, SpoolError> {
         let object = self.object;
-        if !self.synced || proof.sealed_size() != self.size {
+        if !self.synced || proof.sealed().size != self.size {
             return Err(SpoolError::Unproved(object));
         }
         let name = self.folder.name(object);

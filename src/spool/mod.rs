@@ -14,144 +14,16 @@
 
 pub mod budget;
 mod direct;
+mod file;
 mod folder;
 pub mod sim;
 
 pub use budget::{Limits, Usage, Wait};
+pub use file::{Piece, SpoolFile, SpoolReader};
 pub use folder::FolderSpool;
 
-use direct::DirectReader;
-
 use crate::{seal::Proven, types::ObjectId};
-use std::{
-    fs::File,
-    io::{self, Read},
-    sync::Arc,
-};
-
-/// A finished sealed object, open for reading at any offset from several tasks at once.
-#[derive(Debug, Clone)]
-pub struct SpoolFile {
-    bytes: Bytes,
-    /// Another handle of the same file, past the kernel's cache.
-    direct: Option<Arc<File>>,
-    size: u64,
-}
-
-#[derive(Debug, Clone)]
-enum Bytes {
-    Disk(Arc<File>),
-    Memory(Arc<[u8]>),
-}
-
-impl SpoolFile {
-    /// A file of the real spool, as long as it is now.
-    ///
-    /// # Errors
-    /// Plain I/O errors of fstat(2).
-    pub fn from_file(file: File) -> io::Result<Self> {
-        let size = file.metadata()?.len();
-        Ok(Self { bytes: Bytes::Disk(Arc::new(file)), direct: None, size })
-    }
-
-    fn with_direct(mut self, direct: Option<File>) -> Self {
-        self.direct = direct.map(Arc::new);
-        self
-    }
-
-    /// Bytes in memory: the simulated spool, and tests of those who read the spool.
-    pub fn from_bytes(bytes: impl Into<Arc<[u8]>>) -> Self {
-        let bytes = bytes.into();
-        Self { size: bytes.len() as u64, bytes: Bytes::Memory(bytes), direct: None }
-    }
-
-    /// Bytes of ciphertext.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// Reads `length` bytes from `offset` on, in order.
-    pub fn reader(&self, offset: u64, length: u64) -> SpoolReader {
-        let from = match &self.bytes {
-            Bytes::Memory(bytes) => Source::Memory(bytes.clone()),
-            Bytes::Disk(file) => {
-                Source::Disk(DirectReader::new(self.direct.clone(), file.clone(), offset))
-            }
-        };
-        SpoolReader { from, at: offset, end: offset.saturating_add(length) }
-    }
-
-    /// Reads at `offset` without moving a cursor; short only at the end.
-    ///
-    /// # Errors
-    /// Plain I/O errors.
-    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        match &self.bytes {
-            Bytes::Disk(file) => {
-                use std::os::unix::fs::FileExt as _;
-                file.read_at(buffer, offset)
-            }
-            Bytes::Memory(bytes) => {
-                let from = usize::try_from(offset).map_or(bytes.len(), |at| at.min(bytes.len()));
-                let n = buffer.len().min(bytes.len() - from);
-                buffer[..n].copy_from_slice(&bytes[from..from + n]);
-                Ok(n)
-            }
-        }
-    }
-}
-
-/// Part of a [`SpoolFile`], read in order: past the kernel's cache where that can be. Holds 256 KiB.
-pub struct SpoolReader {
-    from: Source,
-    /// Where the next piece begins.
-    at: u64,
-    end: u64,
-}
-
-enum Source {
-    Disk(DirectReader),
-    Memory(Arc<[u8]>),
-}
-
-impl SpoolReader {
-    /// The next bytes, at most `most`; none at the end of what was asked for.
-    ///
-    /// # Errors
-    /// Plain I/O errors; the file being shorter than what was asked for is one.
-    pub fn next(&mut self, most: usize) -> io::Result<Option<Vec<u8>>> {
-        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
-        if left == 0 {
-            return Ok(None);
-        }
-        let mut piece = Vec::with_capacity(left.min(most));
-        while piece.len() < left.min(most) {
-            let want = left.min(most) - piece.len();
-            let n = match &mut self.from {
-                Source::Memory(bytes) => {
-                    let rest = usize::try_from(self.at).ok().and_then(|at| bytes.get(at..));
-                    let rest = rest.unwrap_or_default();
-                    piece.extend_from_slice(&rest[..want.min(rest.len())]);
-                    want.min(rest.len())
-                }
-                Source::Disk(reader) => match reader.next(want) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    bytes => {
-                        let bytes = bytes?;
-                        piece.extend_from_slice(bytes);
-                        bytes.len()
-                    }
-                },
-            };
-            if n == 0 {
-                let words = format!("the spool file ends at byte {}", self.at);
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, words));
-            }
-            self.at += n as u64;
-        }
-        Ok(Some(piece))
-    }
-}
+use std::io::{self, Read};
 
 /// A finished object, as found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -242,7 +242,7 @@ impl Writer for SimWriter {
     }
 
     fn commit(mut self: Box<Self>, proof: &Proven) -> Result<SpoolFile, SpoolError> {
-        if !self.synced || proof.sealed_size() != self.size() {
+        if !self.synced || proof.sealed().size != self.size() {
             return Err(SpoolError::Unproved(self.object));
         }
         if self.strike(Call::Rename, "rename")?.is_some() {

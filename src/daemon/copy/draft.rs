@@ -82,10 +82,10 @@ impl Draft {
 
     /// Forgets the key, then gives the object its final name.
     pub fn commit(self, finished: Finished, proof: &Proven) -> Result<SealedCopy, SpoolError> {
-        let Finished { plain, sealed, table, opener } = finished;
+        let Finished { plain, table, opener } = finished;
         drop(opener);
         let file = self.writer.commit(proof)?;
-        Ok(SealedCopy { object: self.object, plain, sealed, table, file })
+        Ok(SealedCopy { object: self.object, plain, sealed: proof.sealed(), table, file })
     }
 }
 

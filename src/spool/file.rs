@@ -1,0 +1,227 @@
+//! A finished object as others read it.
+
+use super::direct::{DirectLoader, SPAN, Span};
+use std::{
+    fs::File,
+    io,
+    ops::Range,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// A finished sealed object, open for reading at any offset from several tasks at once.
+#[derive(Debug, Clone)]
+pub struct SpoolFile {
+    bytes: Bytes,
+    /// Another handle of the same file, past the kernel's cache.
+    direct: Option<Arc<File>>,
+    size: u64,
+}
+
+#[derive(Debug, Clone)]
+enum Bytes {
+    Disk(Arc<File>),
+    Memory(Arc<[u8]>),
+}
+
+impl SpoolFile {
+    /// A file of the real spool, as long as it is now.
+    ///
+    /// # Errors
+    /// Plain I/O errors of fstat(2).
+    pub fn from_file(file: File) -> io::Result<Self> {
+        let size = file.metadata()?.len();
+        Ok(Self { bytes: Bytes::Disk(Arc::new(file)), direct: None, size })
+    }
+
+    pub(super) fn with_direct(mut self, direct: Option<File>) -> Self {
+        self.direct = direct.map(Arc::new);
+        self
+    }
+
+    /// Bytes in memory: the simulated spool, and tests of those who read the spool.
+    pub fn from_bytes(bytes: impl Into<Arc<[u8]>>) -> Self {
+        let bytes = bytes.into();
+        Self { size: bytes.len() as u64, bytes: Bytes::Memory(bytes), direct: None }
+    }
+
+    /// Bytes of ciphertext.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Reads `length` bytes from `offset` on, in order.
+    pub fn reader(&self, offset: u64, length: u64) -> SpoolReader {
+        let from = match &self.bytes {
+            Bytes::Memory(bytes) => Source::Memory(bytes.clone()),
+            Bytes::Disk(file) => {
+                Source::Disk(DirectLoader::new(self.direct.clone(), file.clone(), offset))
+            }
+        };
+        let end = offset.saturating_add(length);
+        SpoolReader { from, at: offset, end, spare: Spare::default() }
+    }
+
+    /// Reads at `offset` without moving a cursor; short only at the end.
+    ///
+    /// # Errors
+    /// Plain I/O errors.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        match &self.bytes {
+            Bytes::Disk(file) => {
+                use std::os::unix::fs::FileExt as _;
+                file.read_at(buffer, offset)
+            }
+            Bytes::Memory(bytes) => {
+                let from = usize::try_from(offset).map_or(bytes.len(), |at| at.min(bytes.len()));
+                let n = buffer.len().min(bytes.len() - from);
+                buffer[..n].copy_from_slice(&bytes[from..from + n]);
+                Ok(n)
+            }
+        }
+    }
+}
+
+/// Part of a [`SpoolFile`], read in order: past the kernel's cache where that can be.
+pub struct SpoolReader {
+    from: Source,
+    /// Where the next piece begins.
+    at: u64,
+    end: u64,
+    spare: Spare,
+}
+
+enum Source {
+    Disk(DirectLoader),
+    Memory(Arc<[u8]>),
+}
+
+/// Spans that were read and let go, to be filled again.
+#[derive(Clone, Default)]
+struct Spare(Arc<Mutex<Vec<Span>>>);
+
+impl Spare {
+    fn take(&self) -> Span {
+        let span = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        span.unwrap_or_else(Span::new)
+    }
+
+    fn put(&self, span: Span) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(span);
+    }
+}
+
+/// Some bytes of a spool file, at most 256 KiB, as they were read. Its memory goes back to the
+/// reader when it is dropped.
+pub struct Piece(Held);
+
+enum Held {
+    Memory(Arc<[u8]>, Range<usize>),
+    /// None only while it is dropped.
+    Span(Option<Span>, Range<usize>, Spare),
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        match &self.0 {
+            Held::Memory(bytes, range) => &bytes[range.clone()],
+            Held::Span(span, range, _) => span.as_ref().map_or(&[], |span| span.get(range.clone())),
+        }
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        if let Held::Span(span, _, spare) = &mut self.0
+            && let Some(span) = span.take()
+        {
+            spare.put(span);
+        }
+    }
+}
+
+impl SpoolReader {
+    /// The next bytes; none at the end of what was asked for. Holds one span of 256 KiB for each
+    /// piece that is not dropped yet.
+    ///
+    /// # Errors
+    /// Plain I/O errors; the file being shorter than what was asked for is one.
+    pub fn next(&mut self) -> io::Result<Option<Piece>> {
+        let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        if left == 0 {
+            return Ok(None);
+        }
+        let piece = match &mut self.from {
+            Source::Memory(bytes) => {
+                let from = usize::try_from(self.at).map_or(bytes.len(), |at| at.min(bytes.len()));
+                let until = bytes.len().min(from.saturating_add(left.min(SPAN)));
+                Held::Memory(bytes.clone(), from..until)
+            }
+            Source::Disk(loader) => {
+                let mut span = self.spare.take();
+                let loaded = loader.load(&mut span)?;
+                let range = loaded.start..loaded.end.min(loaded.start.saturating_add(left));
+                Held::Span(Some(span), range, self.spare.clone())
+            }
+        };
+        let piece = Piece(piece);
+        if piece.as_ref().is_empty() {
+            let words = format!("the spool file ends at byte {}", self.at);
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, words));
+        }
+        self.at += piece.as_ref().len() as u64;
+        Ok(Some(piece))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(mut reader: SpoolReader) -> io::Result<Vec<u8>> {
+        let mut all = Vec::new();
+        while let Some(piece) = reader.next()? {
+            all.extend_from_slice(piece.as_ref());
+        }
+        Ok(all)
+    }
+
+    #[test]
+    fn any_part_of_a_file_is_read_whole_or_not_at_all() {
+        let bytes: Vec<u8> = (0..2 * SPAN + 5000).map(|i| (i % 251) as u8).collect();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, &bytes).unwrap();
+        let file = || SpoolFile::from_file(File::open(&path).unwrap()).unwrap();
+        let direct = file().with_direct(super::super::direct::open(&path, false));
+        for file in [SpoolFile::from_bytes(bytes.clone()), file(), direct] {
+            for (offset, length) in
+                [(0, bytes.len()), (0, 0), (1, 1), (4095, SPAN + 2), (SPAN, SPAN), (5001, 2 * SPAN)]
+            {
+                let part = all(file.reader(offset as u64, length as u64)).unwrap();
+                match bytes.get(offset..offset + length) {
+                    Some(expected) => assert!(part == expected, "{offset} {length}"),
+                    None => unreachable!("all of them lie within the file"),
+                }
+            }
+            let beyond = all(file.reader(5001, 2 * SPAN as u64 + 1));
+            assert_eq!(beyond.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        }
+    }
+
+    #[test]
+    fn memory_of_pieces_let_go_is_used_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, vec![7; 4 * SPAN]).unwrap();
+        let file = SpoolFile::from_file(File::open(&path).unwrap()).unwrap();
+        let mut reader = file.reader(0, 4 * SPAN as u64);
+        let kept = reader.next().unwrap().unwrap();
+        for _ in 0..3 {
+            assert_eq!(reader.next().unwrap().unwrap().as_ref().len(), SPAN);
+            assert_eq!(reader.spare.0.lock().unwrap().len(), 1);
+        }
+        assert_eq!(kept.as_ref(), [7; SPAN]);
+        drop(kept);
+        assert_eq!(reader.spare.0.lock().unwrap().len(), 2);
+    }
+}
