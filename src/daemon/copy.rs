@@ -1,11 +1,10 @@
 //! The copy engine: one segment from its camera through the sealer into the spool.
 //!
 //! Blocking; each runs on a thread of its camera. **Memory**: while reading, the read buffer
-//! ([`READ_BYTES`]), the sealed bytes of one read, one held chunk and 256 KiB on their way to the
-//! disk; while reading back, 256 KiB of the file and two chunks; and the part table (at most
-//! 24 KiB): less than 1 MiB a running copy, whatever the size of the segment. A paused one keeps
-//! less than 768 KiB, its file open, and its reservation of the spool: whoever holds it decides for
-//! how long.
+//! ([`READ_BYTES`]), the sealed bytes of one read and one held chunk; while reading back, 512 KiB of
+//! the file and two chunks; and the part table (at most 24 KiB): less than 1 MiB a running copy,
+//! whatever the size of the segment. A paused one keeps less than 768 KiB, its file open, and its
+//! reservation of the spool: whoever holds it decides for how long.
 //!
 //! A [`Copy`] lives in memory only. When its camera is pulled, or the spool is full, [`Copy::run`]
 //! gives it back with all it has: the sealer, the unfinished spool file, the place in the source.
@@ -34,7 +33,7 @@ use crate::{
     types::{ObjectId, SourcePath},
 };
 use draft::{Draft, Stop};
-use source::{Chunk, SourceReader};
+use source::{Chunk, ReadBuffer, SourceReader};
 use spent::{Spent, Step};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -183,13 +182,15 @@ impl Copy {
     fn read_and_seal(&mut self, camera: &mut dyn Camera, watch: &Watch) -> Result<(), Stop> {
         let mut source = SourceReader::new(&self.job.path, self.job.size, self.patience);
         source.go_on_at(self.offset());
-        let mut buffer = if self.sealer.is_some() { vec![0; READ_BYTES] } else { Vec::new() };
+        // Without a sealer there is nothing left to read.
+        let mut buffer = self.sealer.is_some().then(ReadBuffer::new);
+        let buffer = buffer.as_mut().map_or(&mut [][..], ReadBuffer::get);
         while let Some(sealer) = &mut self.sealer {
             // Before the next read, so that a pause holds no more than one read's ciphertext.
             self.draft.drain()?;
             self.spent.on(Step::Write);
             watch.progress.store(sealer.plain_size(), Ordering::Relaxed);
-            let chunk = source.read(camera, &mut buffer, watch);
+            let chunk = source.read(camera, buffer, watch);
             self.spent.on(Step::Read);
             match chunk {
                 Chunk::Bytes(n) => {
@@ -209,7 +210,7 @@ impl Copy {
             self.finished = Some(sealer.finish(self.draft.pending()));
             self.spent.on(Step::Seal);
         }
-        let drained = self.draft.drain();
+        let drained = self.draft.drain_all();
         self.spent.on(Step::Write);
         drained
     }

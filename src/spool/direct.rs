@@ -13,11 +13,14 @@ use std::{
     sync::Arc,
 };
 
-/// Bytes asked for or written at once; a multiple of [`ALIGN`].
+/// Bytes asked for at once while a part is sent; a multiple of [`ALIGN`].
 pub(super) const SPAN: usize = 256 * 1024;
 
-/// The strictest alignment that block devices ask for.
-const ALIGN: usize = 4096;
+/// Bytes asked for at once while a file is read back; a multiple of [`ALIGN`].
+pub(super) const READ_BACK: usize = 512 * 1024;
+
+/// The strictest alignment that block devices ask for, in memory and on the disk.
+pub const ALIGN: usize = 4096;
 
 /// Opens `path` once more, past the cache; none where that is refused.
 pub(super) fn open(path: &Path, write: bool) -> Option<File> {
@@ -32,10 +35,15 @@ pub(super) struct Span {
 }
 
 impl Span {
-    pub fn new() -> Self {
-        let bytes = vec![0; SPAN + ALIGN];
+    /// `size` bytes, a multiple of [`ALIGN`].
+    pub fn new(size: usize) -> Self {
+        let bytes = vec![0; size + ALIGN];
         let aligned = bytes.as_ptr().align_offset(ALIGN).min(ALIGN);
         Self { bytes, aligned }
+    }
+
+    fn size(&self) -> usize {
+        self.bytes.len() - ALIGN
     }
 
     pub fn get(&self, range: Range<usize>) -> &[u8] {
@@ -67,7 +75,8 @@ impl DirectLoader {
     /// Fills the span; gives what of it are the next bytes: none only at the end.
     pub fn load(&mut self, span: &mut Span) -> io::Result<Range<usize>> {
         loop {
-            let n = self.read(span.get_mut(0..SPAN))?;
+            let size = span.size();
+            let n = self.read(span.get_mut(0..size))?;
             let loaded = self.skip.min(n)..n;
             self.at += n as u64;
             self.skip -= loaded.start;
@@ -106,7 +115,7 @@ pub(super) struct DirectReader {
 
 impl DirectReader {
     pub fn new(loader: DirectLoader) -> Self {
-        Self { loader, span: Span::new(), loaded: 0..0 }
+        Self { loader, span: Span::new(READ_BACK), loaded: 0..0 }
     }
 }
 
@@ -123,11 +132,12 @@ impl Read for DirectReader {
     }
 }
 
-/// Appends to a file in whole spans. What is not written yet is kept through every error, so
-/// after a full disk it can go on where it was.
+/// Appends to a file. Whole blocks that come at an aligned address go to the disk as they are; the
+/// rest is gathered in a span. What is not written yet is kept through every error, so after a full
+/// disk it can go on where it was.
 pub(super) struct DirectWriter {
     direct: Option<File>,
-    span: Span,
+    span: Option<Span>,
     /// What of the span is still to be written.
     held: Range<usize>,
     /// Bytes of the file that are written.
@@ -137,7 +147,7 @@ pub(super) struct DirectWriter {
 impl DirectWriter {
     /// For a file of `at` bytes; `direct` is a handle of it past the cache.
     pub fn new(direct: Option<File>, at: u64) -> Self {
-        Self { direct, span: Span::new(), held: 0..0, at }
+        Self { direct, span: None, held: 0..0, at }
     }
 
     /// Takes some of `bytes`, at least one of them.
@@ -145,33 +155,60 @@ impl DirectWriter {
     /// # Errors
     /// Of writing; nothing was taken.
     pub fn push(&mut self, cached: &File, bytes: &[u8]) -> io::Result<usize> {
+        if self.held.is_empty() {
+            let whole = bytes.len() - bytes.len() % ALIGN;
+            if whole > 0 && bytes.as_ptr().align_offset(ALIGN) == 0 && self.is_direct() {
+                return self.write(cached, &bytes[..whole]);
+            }
+        }
         if self.held.end == SPAN {
             self.flush(cached)?;
         }
         let n = bytes.len().min(SPAN - self.held.end);
-        self.span.get_mut(self.held.end..self.held.end + n).copy_from_slice(&bytes[..n]);
+        let span = self.span.get_or_insert_with(|| Span::new(SPAN));
+        span.get_mut(self.held.end..self.held.end + n).copy_from_slice(&bytes[..n]);
         self.held.end += n;
         Ok(n)
     }
 
     /// Writes what is held; an end that is no whole block, through the cache.
     pub fn flush(&mut self, cached: &File) -> io::Result<()> {
+        // Put back below, whatever becomes of the writing.
+        if let Some(span) = self.span.take() {
+            let flushed = self.flush_span(cached, &span);
+            self.span = Some(span);
+            flushed?;
+        }
+        self.held = 0..0;
+        Ok(())
+    }
+
+    fn flush_span(&mut self, cached: &File, span: &Span) -> io::Result<()> {
         while !self.held.is_empty() {
             let whole = self.held.len() - self.held.len() % ALIGN;
-            let aligned = self.at.is_multiple_of(ALIGN as u64) && whole > 0;
-            let direct = self.direct.as_ref().filter(|_| aligned);
-            let written = match direct {
-                Some(file) => {
-                    let blocks = self.held.start..self.held.start + whole;
-                    file.write_at(self.span.get(blocks), self.at)
-                }
-                None => cached.write_at(self.span.get(self.held.clone()), self.at),
+            let end = match self.is_direct() && whole > 0 {
+                true => self.held.start + whole,
+                false => self.held.end,
             };
-            match written {
+            self.held.start += self.write(cached, span.get(self.held.start..end))?;
+        }
+        Ok(())
+    }
+
+    fn is_direct(&self) -> bool {
+        self.direct.is_some() && self.at.is_multiple_of(ALIGN as u64)
+    }
+
+    /// Some of `bytes`, at least one; whole blocks past the cache.
+    fn write(&mut self, cached: &File, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            let whole = bytes.len().is_multiple_of(ALIGN);
+            let direct = self.direct.as_ref().filter(|_| whole && self.is_direct());
+            match direct.unwrap_or(cached).write_at(bytes, self.at) {
                 Ok(0) => return Err(ErrorKind::StorageFull.into()),
                 Ok(n) => {
                     self.at += n as u64;
-                    self.held.start += n;
+                    return Ok(n);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if direct.is_some() && error.kind() == ErrorKind::InvalidInput => {
@@ -180,8 +217,6 @@ impl DirectWriter {
                 Err(error) => return Err(error),
             }
         }
-        self.held = 0..0;
-        Ok(())
     }
 }
 
@@ -237,6 +272,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn whole_blocks_at_an_aligned_address_are_written_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let file = File::create(&path).unwrap();
+        let (bytes, mut writer) = (bytes(SPAN), DirectWriter::new(open(&path, true), 0));
+        let mut span = Span::new(SPAN);
+        span.get_mut(0..SPAN).copy_from_slice(&bytes);
+        let direct = writer.is_direct();
+        let mut at = 0;
+        for size in [ALIGN, 5 * ALIGN, 3 * ALIGN + 7, 100, SPAN - 9 * ALIGN - 107] {
+            let end = at + size;
+            while at < end {
+                at += writer.push(&file, span.get(at..end)).unwrap();
+            }
+            if direct && size < 3 * ALIGN + 7 {
+                assert!(writer.span.is_none(), "nothing was gathered");
+            }
+        }
+        writer.flush(&file).unwrap();
+        assert!(std::fs::read(&path).unwrap() == bytes);
     }
 
     #[test]

@@ -102,7 +102,7 @@ struct Spare(Arc<Mutex<Vec<Span>>>);
 impl Spare {
     fn take(&self) -> Span {
         let span = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        span.unwrap_or_else(Span::new)
+        span.unwrap_or_else(|| Span::new(SPAN))
     }
 
     fn put(&self, span: Span) {

@@ -19,6 +19,7 @@ mod folder;
 pub mod sim;
 
 pub use budget::{Limits, Usage, Wait};
+pub use direct::ALIGN;
 pub use file::{Piece, SpoolFile, SpoolReader};
 pub use folder::FolderSpool;
 
@@ -120,7 +121,7 @@ pub trait Spool: Send + Sync {
 
 /// An object being written. Dropped without [`Writer::commit`], it leaves nothing behind.
 pub trait Writer: Send {
-    /// Appends.
+    /// Appends. Multiples of [`ALIGN`] bytes at an address that is one too need no copy.
     ///
     /// # Errors
     /// [`SpoolError::Io`]: drop this writer, what it holds cannot be trusted.
