@@ -14,9 +14,7 @@ use crate::{
     journal::Journal,
     spool::{FolderSpool, Spool as _, SpoolFile},
     store::{Md5s, Probe, S3, Store as _, perform},
-    transfer::{
-        Call, Enforces, Fault, Limits, Random, Resume, Step, StoreError, StoredProof, Upload, Why,
-    },
+    transfer::{Call, Fault, Limits, Random, Resume, Step, StoreError, StoredProof, Upload, Why},
     types::{DockId, ObjectId, fact::ReceiptRef, fact::SealedObject},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -141,7 +139,7 @@ impl Uploads {
                 return UploadEnd::Failed { attempts, words, retry_at, store_wide: true };
             }
         };
-        let object = match self.as_the_store_checks(object, &file, limits.enforces).await {
+        let object = match self.as_the_store_checks(object, &file).await {
             Ok(object) => object,
             Err(words) => return UploadEnd::SpoolDamaged { words },
         };
@@ -234,9 +232,8 @@ impl Uploads {
         &self,
         object: Arc<SealedObject>,
         file: &SpoolFile,
-        enforces: Enforces,
     ) -> Result<Arc<SealedObject>, String> {
-        if enforces.sha256 {
+        if self.probed.get().is_some_and(|probe| !probe.wants_md5) {
             return Ok(object);
         }
         let with_md5s = self.md5s.of(&object, file).await.map_err(|error| error.to_string())?;

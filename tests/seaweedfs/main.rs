@@ -158,8 +158,11 @@ fn proof(end: End) -> StoredProof {
 }
 
 /// What the probe says of SeaweedFS 4.48.
-const PROBE: Probe =
-    Probe { signature: true, enforces: Enforces { sha256: true, md5: true, if_none_match: true } };
+const PROBE: Probe = Probe {
+    signature: true,
+    wants_md5: false,
+    enforces: Enforces { sha256: true, md5: true, if_none_match: true },
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_http_uploads_survive_both_sides_dying() {

@@ -18,7 +18,7 @@ const BODY: &[u8] = b"25 bytes of sealed object";
 
 /// A server that reads one whole request for each of these answers, says it and hangs up; gives
 /// the requests in the end.
-async fn server(answers: &[&str]) -> (S3Options, JoinHandle<Vec<String>>) {
+pub(super) async fn server(answers: &[&str]) -> (S3Options, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let answers: Vec<String> = answers.iter().map(|answer| (*answer).to_owned()).collect();
@@ -53,18 +53,18 @@ async fn read_request(stream: &mut tokio::net::TcpStream) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-fn door(options: S3Options) -> S3 {
+pub(super) fn door(options: S3Options) -> S3 {
     S3::new(options, Limiter::new(0, 0)).unwrap()
 }
 
-fn answer(status: &str, headers: &str, body: &str) -> String {
+pub(super) fn answer(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
         "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n{body}"
     )
 }
 
-fn error(status: &str, code: &str) -> String {
+pub(super) fn error(status: &str, code: &str) -> String {
     let body =
         format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>m</Message></Error>");
     answer(status, "content-type: application/xml\r\n", &body)
