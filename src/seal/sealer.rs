@@ -80,7 +80,8 @@ impl Sealer {
         let chunks = plaintext.len() / CHUNK + 1;
         out.reserve(self.header.len() + plaintext.len() + CHUNK + chunks * TAG);
         self.give_header(out);
-        let mut rest = plaintext;
+        // Each chunk is hashed beside the one sealed before it, while both are near the core.
+        let (mut rest, mut hashed) = (plaintext, from);
         if !self.held.is_empty() {
             let (now, later) = rest.split_at(rest.len().min(CHUNK - self.held.len()));
             self.held.extend_from_slice(now);
@@ -89,14 +90,20 @@ impl Sealer {
                 seal_chunk(&self.key, self.counter.middle(), &self.held, out);
                 self.held.clear();
             }
+            if !now.is_empty() {
+                self.digests.update(now, &out[hashed..]);
+                hashed = out.len();
+            }
         }
         while rest.len() > CHUNK {
             let (chunk, later) = rest.split_at(CHUNK);
+            self.digests.update(chunk, &out[hashed..]);
+            hashed = out.len();
             seal_chunk(&self.key, self.counter.middle(), chunk, out);
             rest = later;
         }
         self.held.extend_from_slice(rest);
-        self.digests.update(plaintext, &out[from..]);
+        self.digests.update(rest, &out[hashed..]);
         Ok(())
     }
 
