@@ -1,6 +1,7 @@
 //! A finished object as others read it.
 
 use super::direct::{DirectLoader, SPAN, Span};
+use bytes::Bytes;
 use std::{
     fs::File,
     io,
@@ -49,8 +50,19 @@ impl SpoolFile {
         self.size
     }
 
-    /// Reads `length` bytes from `offset` on, in order.
-    pub fn reader(&self, offset: u64, length: u64) -> SpoolReader {
+    /// `length` bytes from `offset` on, in order, in pieces of at most 256 KiB: past the kernel's
+    /// cache where that can be. Each holds its memory until it is dropped, and gives it to a later
+    /// one. An error, also that the file is shorter than what was asked for, is the last item to
+    /// be taken.
+    pub fn pieces(
+        &self,
+        offset: u64,
+        length: u64,
+    ) -> Box<dyn Iterator<Item = io::Result<Bytes>> + Send> {
+        Box::new(self.reader(offset, length).map(|piece| piece.map(Bytes::from_owner)))
+    }
+
+    fn reader(&self, offset: u64, length: u64) -> Reader {
         let from = match &self.bytes {
             Bytes::Memory(bytes) => Source::Memory(bytes.clone()),
             Bytes::Disk(file) => {
@@ -58,7 +70,7 @@ impl SpoolFile {
             }
         };
         let end = offset.saturating_add(length);
-        SpoolReader { from, at: offset, end, spare: Spare::default() }
+        Reader { from, at: offset, end, spare: Spare::default() }
     }
 
     /// Reads at `offset` without moving a cursor; short only at the end.
@@ -81,8 +93,8 @@ impl SpoolFile {
     }
 }
 
-/// Part of a [`SpoolFile`], read in order: past the kernel's cache where that can be.
-pub struct SpoolReader {
+/// Part of a [`SpoolFile`], read in order.
+struct Reader {
     from: Source,
     /// Where the next piece begins.
     at: u64,
@@ -112,7 +124,7 @@ impl Spare {
 
 /// Some bytes of a spool file, at most 256 KiB, as they were read. Its memory goes back to the
 /// reader when it is dropped.
-pub struct Piece(Held);
+struct Piece(Held);
 
 enum Held {
     Memory(Arc<[u8]>, Range<usize>),
@@ -139,13 +151,9 @@ impl Drop for Piece {
     }
 }
 
-impl SpoolReader {
-    /// The next bytes; none at the end of what was asked for. Holds one span of 256 KiB for each
-    /// piece that is not dropped yet.
-    ///
-    /// # Errors
-    /// Plain I/O errors; the file being shorter than what was asked for is one.
-    pub fn next(&mut self) -> io::Result<Option<Piece>> {
+impl Reader {
+    /// The next bytes; none at the end of what was asked for.
+    fn load(&mut self) -> io::Result<Option<Piece>> {
         let left = usize::try_from(self.end.saturating_sub(self.at)).unwrap_or(usize::MAX);
         if left == 0 {
             return Ok(None);
@@ -173,14 +181,22 @@ impl SpoolReader {
     }
 }
 
+impl Iterator for Reader {
+    type Item = io::Result<Piece>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.load().transpose()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn all(mut reader: SpoolReader) -> io::Result<Vec<u8>> {
+    fn all(pieces: impl Iterator<Item = io::Result<Bytes>>) -> io::Result<Vec<u8>> {
         let mut all = Vec::new();
-        while let Some(piece) = reader.next()? {
-            all.extend_from_slice(piece.as_ref());
+        for piece in pieces {
+            all.extend_from_slice(&piece?);
         }
         Ok(all)
     }
@@ -197,10 +213,10 @@ mod tests {
             for (offset, length) in
                 [(0, bytes.len()), (0, 0), (1, 1), (4095, SPAN + 2), (SPAN, SPAN), (5000, 2 * SPAN)]
             {
-                let part = all(file.reader(offset as u64, length as u64)).unwrap();
+                let part = all(file.pieces(offset as u64, length as u64)).unwrap();
                 assert!(part == bytes[offset..offset + length], "{offset} {length}");
             }
-            let beyond = all(file.reader(5000, 2 * SPAN as u64 + 1));
+            let beyond = all(file.pieces(5000, 2 * SPAN as u64 + 1));
             assert_eq!(beyond.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
         }
     }

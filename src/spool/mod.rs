@@ -20,7 +20,7 @@ pub mod sim;
 
 pub use budget::{Limits, Usage, Wait};
 pub use direct::ALIGN;
-pub use file::{Piece, SpoolFile, SpoolReader};
+pub use file::SpoolFile;
 pub use folder::FolderSpool;
 
 use crate::{seal::Proven, types::ObjectId};

@@ -4,10 +4,7 @@
 //! parts on a slow road leave the threads to others. It is handed to the connection as it was
 //! read, without another copy.
 
-use crate::{
-    spool::{Piece, SpoolFile, SpoolReader},
-    store::Limiter,
-};
+use crate::{spool::SpoolFile, store::Limiter};
 use bytes::Bytes;
 use futures_core::Stream;
 use std::{
@@ -47,7 +44,8 @@ impl Account {
     }
 }
 
-type Reading = JoinHandle<(SpoolReader, io::Result<Option<Piece>>)>;
+type Pieces = Box<dyn Iterator<Item = io::Result<Bytes>> + Send>;
+type Reading = JoinHandle<(Pieces, Option<io::Result<Bytes>>)>;
 
 /// `length` bytes from `offset` on.
 pub(super) struct PartBody {
@@ -69,23 +67,23 @@ impl PartBody {
         limiter: Limiter,
     ) -> (Self, Arc<Account>) {
         let account = Arc::new(Account::default());
-        let reading = Some(read(file.reader(offset, length)));
+        let reading = Some(read(file.pieces(offset, length)));
         let kept = account.clone();
         (Self { reading, rest: Bytes::new(), waiting: None, limiter, account }, kept)
     }
 
     /// The next piece; the one after it is being read already.
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Piece>>> {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
         let read_now = ready!(Pin::new(reading).poll(cx));
         self.reading = None;
         let result = match read_now {
-            Ok((reader, Ok(Some(piece)))) => {
-                self.reading = Some(read(reader));
+            Ok((pieces, Some(Ok(piece)))) => {
+                self.reading = Some(read(pieces));
                 return Poll::Ready(Some(Ok(piece)));
             }
-            Ok((_, Ok(None))) => return Poll::Ready(None),
-            Ok((_, Err(error))) => error,
+            Ok((_, None)) => return Poll::Ready(None),
+            Ok((_, Some(Err(error)))) => error,
             Err(error) => io::Error::other(error),
         };
         // The first error is the one to tell; a second one cannot come.
@@ -94,10 +92,10 @@ impl PartBody {
     }
 }
 
-fn read(mut reader: SpoolReader) -> Reading {
+fn read(mut pieces: Pieces) -> Reading {
     tokio::task::spawn_blocking(move || {
-        let piece = reader.next();
-        (reader, piece)
+        let piece = pieces.next();
+        (pieces, piece)
     })
 }
 
@@ -108,7 +106,7 @@ impl Stream for PartBody {
         if self.waiting.is_none() {
             if self.rest.is_empty() {
                 match ready!(self.poll_piece(cx)) {
-                    Some(Ok(piece)) => self.rest = Bytes::from_owner(piece),
+                    Some(Ok(piece)) => self.rest = piece,
                     Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                     None => return Poll::Ready(None),
                 }
