@@ -12,14 +12,14 @@ use std::{
 /// A finished sealed object, open for reading at any offset from several tasks at once.
 #[derive(Debug, Clone)]
 pub struct SpoolFile {
-    bytes: Bytes,
+    bytes: Content,
     /// Another handle of the same file, past the kernel's cache.
     direct: Option<Arc<File>>,
     size: u64,
 }
 
 #[derive(Debug, Clone)]
-enum Bytes {
+enum Content {
     Disk(Arc<File>),
     Memory(Arc<[u8]>),
 }
@@ -31,7 +31,7 @@ impl SpoolFile {
     /// Plain I/O errors of fstat(2).
     pub fn from_file(file: File) -> io::Result<Self> {
         let size = file.metadata()?.len();
-        Ok(Self { bytes: Bytes::Disk(Arc::new(file)), direct: None, size })
+        Ok(Self { bytes: Content::Disk(Arc::new(file)), direct: None, size })
     }
 
     pub(super) fn with_direct(mut self, direct: Option<File>) -> Self {
@@ -42,7 +42,7 @@ impl SpoolFile {
     /// Bytes in memory: the simulated spool, and tests of those who read the spool.
     pub fn from_bytes(bytes: impl Into<Arc<[u8]>>) -> Self {
         let bytes = bytes.into();
-        Self { size: bytes.len() as u64, bytes: Bytes::Memory(bytes), direct: None }
+        Self { size: bytes.len() as u64, bytes: Content::Memory(bytes), direct: None }
     }
 
     /// Bytes of ciphertext.
@@ -64,8 +64,8 @@ impl SpoolFile {
 
     fn reader(&self, offset: u64, length: u64) -> Reader {
         let from = match &self.bytes {
-            Bytes::Memory(bytes) => Source::Memory(bytes.clone()),
-            Bytes::Disk(file) => {
+            Content::Memory(bytes) => Source::Memory(bytes.clone()),
+            Content::Disk(file) => {
                 Source::Disk(DirectLoader::new(self.direct.clone(), file.clone(), offset))
             }
         };
@@ -79,11 +79,11 @@ impl SpoolFile {
     /// Plain I/O errors.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         match &self.bytes {
-            Bytes::Disk(file) => {
+            Content::Disk(file) => {
                 use std::os::unix::fs::FileExt as _;
                 file.read_at(buffer, offset)
             }
-            Bytes::Memory(bytes) => {
+            Content::Memory(bytes) => {
                 let from = usize::try_from(offset).map_or(bytes.len(), |at| at.min(bytes.len()));
                 let n = buffer.len().min(bytes.len() - from);
                 buffer[..n].copy_from_slice(&bytes[from..from + n]);
