@@ -11,8 +11,8 @@ use bwvdock::{
     journal::{Journal, JournalOptions},
     seal::Identity,
     types::{
-        BayName, CameraId, Class, DockId, FileKind, Md5Digest, ObjectId, RecordingId, SegmentId,
-        Sha256Digest, SourcePath, Trust, Verdict,
+        BayName, CameraId, Class, DockId, FileKind, ObjectId, RecordingId, SegmentId, Sha256Digest,
+        SourcePath, Trust, Verdict,
         fact::{
             Content, Fact, Hashed, NewFact, Part, PartTable, Recording, SealedObject, Segment,
             Source,
@@ -137,7 +137,7 @@ fn segment(recording: RecordingId, camera: &CameraId, number: usize) -> Segment 
 fn object(segment: SegmentId) -> SealedObject {
     let id = ObjectId(Uuid::now_v7());
     let hashed = Hashed { size: 1, sha256: Sha256Digest::of(b"x") };
-    let part = Part { sha256: hashed.sha256, md5: Md5Digest([0; 16]) };
+    let part = Part::from(hashed.sha256);
     SealedObject {
         id,
         content: Content::Segment(segment),

@@ -22,14 +22,14 @@ use jiff::Timestamp;
 use rustix::{
     fd::OwnedFd,
     fs::{
-        Advice, AtFlags, FileType, Mode, OFlags, Stat, fadvise, fstat, fsync, major, minor, openat,
-        statat, unlinkat,
+        Advice, AtFlags, FileType, Mode, OFlags, Stat, fadvise, fcntl_getfl, fcntl_setfl, fstat,
+        fsync, major, minor, openat, statat, unlinkat,
     },
     io::Errno,
 };
 use std::{
     fs::File,
-    io::{self, Read, Seek as _, SeekFrom},
+    io::{self, ErrorKind, Read, Seek as _, SeekFrom},
     path::{Path, PathBuf},
 };
 
@@ -149,7 +149,7 @@ impl Camera for FolderCamera {
         let mut file = File::from(file);
         file.seek(SeekFrom::Start(offset))
             .map_err(|source| CameraError::Io { doing: format!("read {path}"), source })?;
-        Ok(Box::new(Reader { file }))
+        Ok(Box::new(Reader::new(file)))
     }
 
     fn erase(&mut self, permit: &ErasePermit) -> Result<(), CameraError> {
@@ -190,13 +190,58 @@ impl Camera for FolderCamera {
 }
 
 /// A file being read once, front to back; its pages are not kept in memory afterwards.
+///
+/// Read past the kernel's cache where the file system can and the caller's buffer allows it: a
+/// second read then comes from the card again, and no pages of others are pushed out.
 struct Reader {
     file: File,
+    direct: bool,
+    offset: u64,
+}
+
+impl Reader {
+    /// What the strictest block devices want of addresses, offsets and lengths.
+    const ALIGN: usize = 4096;
+
+    fn new(mut file: File) -> Self {
+        let offset = file.stream_position().unwrap_or(1);
+        let mut reader = Self { file, direct: false, offset };
+        // Refused by file systems that cannot.
+        reader.direct = reader.set(true).is_ok();
+        reader
+    }
+
+    fn set(&self, direct: bool) -> Result<(), Errno> {
+        let mut flags = fcntl_getfl(&self.file)?;
+        flags.set(OFlags::DIRECT, direct);
+        fcntl_setfl(&self.file, flags)
+    }
+
+    /// From now on through the cache.
+    fn give_up_direct(&mut self) -> io::Result<()> {
+        self.set(false)?;
+        self.direct = false;
+        Ok(())
+    }
 }
 
 impl Read for Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read(buffer)
+        let is_aligned = buffer.as_ptr().align_offset(Self::ALIGN) == 0
+            && buffer.len().is_multiple_of(Self::ALIGN)
+            && self.offset.is_multiple_of(Self::ALIGN as u64);
+        if self.direct && !is_aligned {
+            self.give_up_direct()?;
+        }
+        let n = match self.file.read(buffer) {
+            Err(error) if self.direct && error.kind() == ErrorKind::InvalidInput => {
+                self.give_up_direct()?;
+                self.file.read(buffer)?
+            }
+            result => result?,
+        };
+        self.offset += n as u64;
+        Ok(n)
     }
 }
 

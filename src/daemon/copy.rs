@@ -2,8 +2,8 @@
 //!
 //! Blocking; each runs on a thread of its camera. **Memory**: while reading, the read buffer
 //! ([`READ_BYTES`]), the sealed bytes of one read and one held chunk; while reading back, 512 KiB of
-//! the file and one chunk; and the part table (at most 24 KiB): less than 768 KiB a running copy,
-//! whatever the size of the segment. A paused one keeps less than 512 KiB, its file open, and its
+//! the file and two chunks; and the part table (at most 24 KiB): less than 1 MiB a running copy,
+//! whatever the size of the segment. A paused one keeps less than 768 KiB, its file open, and its
 //! reservation of the spool: whoever holds it decides for how long.
 //!
 //! A [`Copy`] lives in memory only. When its camera is pulled, or the spool is full, [`Copy::run`]
@@ -18,6 +18,7 @@
 mod draft;
 mod small;
 mod source;
+mod spent;
 #[cfg(test)]
 mod tests;
 
@@ -32,7 +33,8 @@ use crate::{
     types::{ObjectId, SourcePath},
 };
 use draft::{Draft, Stop};
-use source::{Chunk, SourceReader};
+use source::{Chunk, ReadBuffer, SourceReader};
+use spent::{Spent, Step};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What is to be copied.
@@ -124,6 +126,7 @@ pub struct Copy {
     patience: Patience,
     /// Where and why reading ended before the source did.
     broken: Option<(u64, String)>,
+    spent: Spent,
 }
 
 impl Copy {
@@ -144,7 +147,8 @@ impl Copy {
         };
         let sealer = Some(Sealer::start(recipients, job.part_size)?);
         let draft = Draft::new(job.object, writer);
-        let copy = Self { job, draft, sealer, finished: None, patience, broken: None };
+        let spent = Spent::default();
+        let copy = Self { job, draft, sealer, finished: None, patience, broken: None, spent };
         Ok(Begun::Started(Box::new(copy)))
     }
 
@@ -160,6 +164,7 @@ impl Copy {
 
     /// Goes on until the end, or until something must be waited for.
     pub fn run(mut self: Box<Self>, camera: &mut dyn Camera, watch: &Watch) -> CopyOutcome {
+        self.spent.begin();
         let stop = match self.read_and_seal(camera, watch).and_then(|()| self.prove(watch)) {
             Ok(proof) => return self.conclude(&proof),
             Err(stop) => stop,
@@ -177,17 +182,23 @@ impl Copy {
     fn read_and_seal(&mut self, camera: &mut dyn Camera, watch: &Watch) -> Result<(), Stop> {
         let mut source = SourceReader::new(&self.job.path, self.job.size, self.patience);
         source.go_on_at(self.offset());
-        let mut buffer = if self.sealer.is_some() { vec![0; READ_BYTES] } else { Vec::new() };
+        // Without a sealer there is nothing left to read.
+        let mut buffer = self.sealer.is_some().then(ReadBuffer::new);
+        let buffer = buffer.as_mut().map_or(&mut [][..], ReadBuffer::get);
         while let Some(sealer) = &mut self.sealer {
             // Before the next read, so that a pause holds no more than one read's ciphertext.
             self.draft.drain()?;
+            self.spent.on(Step::Write);
             watch.progress.store(sealer.plain_size(), Ordering::Relaxed);
-            match source.read(camera, &mut buffer, watch) {
+            let chunk = source.read(camera, buffer, watch);
+            self.spent.on(Step::Read);
+            match chunk {
                 Chunk::Bytes(n) => {
                     let read = sealer.plain_size() + n as u64;
                     sealer
                         .push(&buffer[..n], self.draft.pending())
                         .map_err(|_| Stop::TooLong { read })?;
+                    self.spent.on(Step::Seal);
                     continue;
                 }
                 Chunk::End => {}
@@ -197,17 +208,31 @@ impl Copy {
             }
             let sealer = self.sealer.take().expect("looked at just above");
             self.finished = Some(sealer.finish(self.draft.pending()));
+            self.spent.on(Step::Seal);
         }
-        self.draft.drain()
+        let drained = self.draft.drain_all();
+        self.spent.on(Step::Write);
+        drained
     }
 
     fn prove(&mut self, watch: &Watch) -> Result<seal::Proven, Stop> {
         let finished = self.finished.as_ref().expect("reading ends in a finished seal");
-        self.draft.prove(&finished.opener, &watch.cancel)
+        let proven = self.draft.prove(&finished.opener, &watch.cancel);
+        self.spent.on(Step::Prove);
+        proven
     }
 
     fn conclude(self: Box<Self>, proof: &seal::Proven) -> CopyOutcome {
         let finished = self.finished.expect("only a finished seal is proved");
+        tracing::debug!(
+            object = %self.job.object,
+            bytes = finished.plain.size,
+            read_us = self.spent.micros(Step::Read),
+            seal_us = self.spent.micros(Step::Seal),
+            write_us = self.spent.micros(Step::Write),
+            prove_us = self.spent.micros(Step::Prove),
+            "CPU time of a copy"
+        );
         match (self.draft.commit(finished, proof), self.broken) {
             (Err(error), _) => CopyOutcome::SpoolBroken(error),
             (Ok(sealed), None) => CopyOutcome::Sealed(sealed),

@@ -132,6 +132,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         store,
         limits: upload_limits(&config),
         probed: OnceCell::new(),
+        md5s: Default::default(),
         probe_prefix: format!("{}{}/", config.store.prefix, config.dock.id),
         place: place(&config.store),
         core: core.clone(),

@@ -12,8 +12,8 @@ use crate::{
         state::ObjectState,
     },
     journal::Journal,
-    spool::{FolderSpool, Spool as _},
-    store::{Probe, S3, Store as _, perform},
+    spool::{FolderSpool, Spool as _, SpoolFile},
+    store::{Md5s, Probe, S3, Store as _, perform},
     transfer::{Call, Fault, Limits, Random, Resume, Step, StoreError, StoredProof, Upload, Why},
     types::{DockId, ObjectId, fact::ReceiptRef, fact::SealedObject},
 };
@@ -45,6 +45,8 @@ pub struct Uploads {
     /// As configured; what the store enforces is asked once, before the first upload.
     pub limits: Limits,
     pub probed: OnceCell<Probe>,
+    /// Of what is sent to a store that does not check SHA-256.
+    pub md5s: Md5s,
     /// Where the probe leaves its tiny object.
     pub probe_prefix: String,
     pub core: Core,
@@ -137,6 +139,10 @@ impl Uploads {
                 return UploadEnd::Failed { attempts, words, retry_at, store_wide: true };
             }
         };
+        let object = match self.as_the_store_checks(object, &file).await {
+            Ok(object) => object,
+            Err(words) => return UploadEnd::SpoolDamaged { words },
+        };
         let mut machine = Upload::new(object.clone(), resume, limits, seed);
         let mut calls = JoinSet::new();
         let mut last_failure: Option<StoreError> = None;
@@ -196,6 +202,7 @@ impl Uploads {
                 }
                 Step::Paused => return UploadEnd::Preempted,
                 Step::Done(proof) => {
+                    self.md5s.forget(object.id);
                     return UploadEnd::Stored {
                         level: proof.level(),
                         version: proof.head().version.clone(),
@@ -218,6 +225,19 @@ impl Uploads {
                 }
             }
         }
+    }
+
+    /// The object with what this store needs to check its parts.
+    async fn as_the_store_checks(
+        &self,
+        object: Arc<SealedObject>,
+        file: &SpoolFile,
+    ) -> Result<Arc<SealedObject>, String> {
+        if self.probed.get().is_some_and(|probe| !probe.wants_md5) {
+            return Ok(object);
+        }
+        let with_md5s = self.md5s.of(&object, file).await.map_err(|error| error.to_string())?;
+        with_md5s.ok_or_else(|| "its spool file no longer has the digest it was sealed with".into())
     }
 
     /// The limits with what this store was seen to enforce. Nothing is asked of a store, and no word

@@ -11,7 +11,8 @@
 //! **Invariants.** A key seals one plaintext: [`Sealer`] draws it, owns the chunk counter, cannot be
 //! cloned and is consumed by [`Sealer::finish`]. What was sealed can be opened again only through
 //! the [`Opener`] that `finish` gives, which wipes the key when it is dropped. A [`Proven`] exists
-//! only for ciphertext that was opened and found equal; the spool demands one.
+//! only for ciphertext that was opened and found equal; the spool demands one. The digest of the
+//! whole ciphertext is part of it: it is that of the bytes the disk gave back.
 
 mod digests;
 mod key;
@@ -19,6 +20,8 @@ mod opener;
 mod plan;
 mod recipients;
 mod sealer;
+#[cfg(target_arch = "x86_64")]
+mod sha256;
 #[cfg(test)]
 mod tests;
 

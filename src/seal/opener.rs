@@ -30,13 +30,13 @@ pub enum OpenError {
 /// Only [`Opener::verify`] makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Proven {
-    sealed_size: u64,
+    sealed: Hashed,
 }
 
 impl Proven {
-    /// Bytes of ciphertext that were opened, to the last.
-    pub fn sealed_size(self) -> u64 {
-        self.sealed_size
+    /// The ciphertext that was opened, to its last byte.
+    pub fn sealed(self) -> Hashed {
+        self.sealed
     }
 }
 
@@ -68,34 +68,42 @@ impl Opener {
 
     /// Reads the whole sealed object: the header must be equal byte for byte, every chunk must open
     /// in its place, the last one as the last, nothing may follow, and the plaintext must have the
-    /// SHA-256 it had when it was read from the camera. Holds one chunk (64 KiB).
+    /// SHA-256 it had when it was read from the camera. Takes the SHA-256 of what was read on the
+    /// way. Holds two chunks (128 KiB).
     ///
     /// # Errors
     /// [`OpenError`]; the object must not be trusted.
     pub fn verify(&self, source: &mut dyn Read) -> Result<Proven, OpenError> {
         let mut source = Exact { source, at: 0, size: self.sealed_size() };
-        let mut buffer = Zeroizing::new(vec![0; CHUNK + TAG]);
+        let mut buffers = [(); 2].map(|()| Zeroizing::new(vec![0; CHUNK + TAG]));
+        let [buffer, opened] = &mut buffers;
+        let (mut plain, mut sealed) = (Hashing::new(), Hashing::new());
         for piece in self.header.chunks(CHUNK) {
             source.fill(&mut buffer[..piece.len()])?;
             if buffer[..piece.len()] != *piece {
                 return Err(OpenError::Header);
             }
+            sealed.update(piece);
         }
-        let mut plain = Hashing::new();
+        // Each chunk's plaintext is hashed beside the ciphertext of the next.
+        let (mut left, mut before) = (self.plain.size, 0);
         let last = self.chunks() - 1;
         for number in 0..=last {
-            let left = self.plain.size - plain.size();
             let size = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
             let chunk = &mut buffer[..size + TAG];
             source.fill(chunk)?;
-            let opened = self.key.open(number, number == last, chunk);
-            plain.update(opened.ok_or(OpenError::Chunk { number })?);
+            Hashing::update_both((&mut plain, &opened[..before]), (&mut sealed, chunk));
+            self.key.open(number, number == last, chunk).ok_or(OpenError::Chunk { number })?;
+            std::mem::swap(buffer, opened);
+            left -= size as u64;
+            before = size;
         }
+        plain.update(&opened[..before]);
         source.end()?;
         if plain.finish() != self.plain {
             return Err(OpenError::Differs);
         }
-        Ok(Proven { sealed_size: self.sealed_size() })
+        Ok(Proven { sealed: sealed.finish() })
     }
 }
 

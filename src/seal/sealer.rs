@@ -1,4 +1,5 @@
-//! The one pass: plaintext in, sealed bytes and all their digests out.
+//! The one pass: plaintext in, sealed bytes and the digests of both out; that of the sealed bytes as
+//! a whole comes from reading them back.
 
 use super::{
     CHUNK, Opener, Recipients, SealError, TAG,
@@ -24,7 +25,6 @@ pub struct Sealer {
 /// What the pass established.
 pub struct Finished {
     pub plain: Hashed,
-    pub sealed: Hashed,
     pub table: PartTable,
     /// The only thing left that can open the object on this dock; drop it to forget the key.
     pub opener: Opener,
@@ -80,7 +80,8 @@ impl Sealer {
         let chunks = plaintext.len() / CHUNK + 1;
         out.reserve(self.header.len() + plaintext.len() + CHUNK + chunks * TAG);
         self.give_header(out);
-        let mut rest = plaintext;
+        // Each chunk is hashed beside the one sealed before it, while both are near the core.
+        let (mut rest, mut hashed) = (plaintext, from);
         if !self.held.is_empty() {
             let (now, later) = rest.split_at(rest.len().min(CHUNK - self.held.len()));
             self.held.extend_from_slice(now);
@@ -89,14 +90,20 @@ impl Sealer {
                 seal_chunk(&self.key, self.counter.middle(), &self.held, out);
                 self.held.clear();
             }
+            if !now.is_empty() {
+                self.digests.update(now, &out[hashed..]);
+                hashed = out.len();
+            }
         }
         while rest.len() > CHUNK {
             let (chunk, later) = rest.split_at(CHUNK);
+            self.digests.update(chunk, &out[hashed..]);
+            hashed = out.len();
             seal_chunk(&self.key, self.counter.middle(), chunk, out);
             rest = later;
         }
         self.held.extend_from_slice(rest);
-        self.digests.update(plaintext, &out[from..]);
+        self.digests.update(rest, &out[hashed..]);
         Ok(())
     }
 
@@ -106,9 +113,9 @@ impl Sealer {
         self.give_header(out);
         seal_chunk(&self.key, self.counter.last(), &self.held, out);
         self.digests.update(&[], &out[from..]);
-        let (plain, sealed, table) = self.digests.finish();
+        let (plain, table) = self.digests.finish();
         let opener = Opener::new(self.key, self.header, plain);
-        Finished { plain, sealed, table, opener }
+        Finished { plain, table, opener }
     }
 
     fn give_header(&mut self, out: &mut Vec<u8>) {

@@ -3,14 +3,14 @@
 use super::{
     Admission, Entry, Found, Limits, Spool, SpoolError, SpoolFile, Usage, Wait, Writer, Written,
     budget::{Answer, Budget, Reservation},
-    direct::DirectReader,
+    direct::{self, DirectLoader, DirectReader, DirectWriter},
 };
 use crate::{seal::Proven, types::ObjectId};
 use rustix::fs::{Advice, fadvise, statvfs};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read},
-    os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -174,8 +174,9 @@ impl Spool for FolderSpool {
             object,
             folder,
             reservation: Some(reservation),
+            direct: Some(DirectWriter::new(direct::open(&tmp, true), 0)),
             tmp: Tmp(Some(tmp)),
-            file,
+            file: Arc::new(file),
             size: 0,
             synced: false,
         })))
@@ -184,7 +185,7 @@ impl Spool for FolderSpool {
     fn open(&self, object: ObjectId) -> Result<SpoolFile, SpoolError> {
         let name = self.folder.name(object);
         match File::open(&name).and_then(SpoolFile::from_file) {
-            Ok(file) => Ok(file),
+            Ok(file) => Ok(file.with_direct(direct::open(&name, false))),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(SpoolError::Missing(object)),
             Err(e) => Err(io_error(format!("open {}", name.display()))(e)),
         }
@@ -213,7 +214,9 @@ struct FolderWriter {
     /// Taken at commit.
     reservation: Option<Reservation>,
     tmp: Tmp,
-    file: File,
+    file: Arc<File>,
+    /// Takes what is written; let go when all of it is durable.
+    direct: Option<DirectWriter>,
     size: u64,
     synced: bool,
 }
@@ -244,18 +247,19 @@ impl Writer for FolderWriter {
         {
             return Ok(Written::Full { taken: 0 });
         }
+        if bytes.is_empty() {
+            return Ok(Written::All);
+        }
         self.synced = false;
+        let direct = self.direct.get_or_insert_with(|| DirectWriter::new(None, self.size));
         let mut taken = 0;
         while taken < bytes.len() {
-            // At an offset of our own: after a failed write the cursor would be anybody's guess.
-            match self.file.write_at(&bytes[taken..], self.size) {
-                Ok(0) => return Ok(Written::Full { taken }),
+            match direct.push(&self.file, &bytes[taken..]) {
                 Ok(n) => {
                     taken += n;
                     self.size += n as u64;
                     reservation.wrote(n as u64);
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_full(&error) => return Ok(Written::Full { taken }),
                 Err(error) => return Err(io_error(format!("write object {}", self.object))(error)),
             }
@@ -263,14 +267,21 @@ impl Writer for FolderWriter {
         Ok(Written::All)
     }
 
-    fn sync(&mut self) -> Result<(), SpoolError> {
+    fn sync(&mut self) -> Result<Written, SpoolError> {
         let doing = || io_error(format!("fsync object {}", self.object));
+        if let Some(direct) = &mut self.direct {
+            match direct.flush(&self.file) {
+                Err(error) if is_full(&error) => return Ok(Written::Full { taken: 0 }),
+                flushed => flushed.map_err(doing())?,
+            }
+        }
         self.file.sync_all().map_err(doing())?;
         // The sealed bytes are wanted again only by the upload: their pages are better used by
         // others. Only clean pages are dropped, hence after the fsync. Not every file system can.
         let _ = fadvise(&self.file, 0, None, Advice::DontNeed);
+        self.direct = None;
         self.synced = true;
-        Ok(())
+        Ok(Written::All)
     }
 
     fn size(&self) -> u64 {
@@ -279,12 +290,13 @@ impl Writer for FolderWriter {
 
     fn read_back(&self) -> Box<dyn Read + '_> {
         let path = self.tmp.0.as_ref().expect("taken only by commit, which consumes");
-        Box::new(DirectReader::new(path, &self.file))
+        let direct = direct::open(path, false).map(Arc::new);
+        Box::new(DirectReader::new(DirectLoader::new(direct, self.file.clone(), 0)))
     }
 
     fn commit(mut self: Box<Self>, proof: &Proven) -> Result<SpoolFile, SpoolError> {
         let object = self.object;
-        if !self.synced || proof.sealed_size() != self.size {
+        if !self.synced || proof.sealed().size != self.size {
             return Err(SpoolError::Unproved(object));
         }
         let name = self.folder.name(object);

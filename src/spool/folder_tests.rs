@@ -154,6 +154,7 @@ fn a_source_that_outgrows_the_budget_waits_and_can_go_on() {
     drop(other);
     assert_eq!(growing.write(&[3; 200]).unwrap(), Written::All);
     assert_eq!(growing.size(), 600);
+    assert_eq!(growing.sync().unwrap(), Written::All);
     let mut back = Vec::new();
     io::Read::read_to_end(&mut growing.read_back(), &mut back).unwrap();
     assert_eq!(back, [&[1; 100][..], &[2; 300], &[3; 200]].concat());

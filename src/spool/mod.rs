@@ -14,72 +14,17 @@
 
 pub mod budget;
 mod direct;
+mod file;
 mod folder;
 pub mod sim;
 
 pub use budget::{Limits, Usage, Wait};
+pub use direct::ALIGN;
+pub use file::SpoolFile;
 pub use folder::FolderSpool;
 
 use crate::{seal::Proven, types::ObjectId};
-use std::{
-    fs::File,
-    io::{self, Read},
-    sync::Arc,
-};
-
-/// A finished sealed object, open for reading at any offset from several tasks at once.
-#[derive(Debug, Clone)]
-pub struct SpoolFile {
-    bytes: Bytes,
-    size: u64,
-}
-
-#[derive(Debug, Clone)]
-enum Bytes {
-    Disk(Arc<File>),
-    Memory(Arc<[u8]>),
-}
-
-impl SpoolFile {
-    /// A file of the real spool, as long as it is now.
-    ///
-    /// # Errors
-    /// Plain I/O errors of fstat(2).
-    pub fn from_file(file: File) -> io::Result<Self> {
-        let size = file.metadata()?.len();
-        Ok(Self { bytes: Bytes::Disk(Arc::new(file)), size })
-    }
-
-    /// Bytes in memory: the simulated spool, and tests of those who read the spool.
-    pub fn from_bytes(bytes: impl Into<Arc<[u8]>>) -> Self {
-        let bytes = bytes.into();
-        Self { size: bytes.len() as u64, bytes: Bytes::Memory(bytes) }
-    }
-
-    /// Bytes of ciphertext.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// Reads at `offset` without moving a cursor; short only at the end.
-    ///
-    /// # Errors
-    /// Plain I/O errors.
-    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        match &self.bytes {
-            Bytes::Disk(file) => {
-                use std::os::unix::fs::FileExt as _;
-                file.read_at(buffer, offset)
-            }
-            Bytes::Memory(bytes) => {
-                let from = usize::try_from(offset).map_or(bytes.len(), |at| at.min(bytes.len()));
-                let n = buffer.len().min(bytes.len() - from);
-                buffer[..n].copy_from_slice(&bytes[from..from + n]);
-                Ok(n)
-            }
-        }
-    }
-}
+use std::io::{self, Read};
 
 /// A finished object, as found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -176,17 +121,18 @@ pub trait Spool: Send + Sync {
 
 /// An object being written. Dropped without [`Writer::commit`], it leaves nothing behind.
 pub trait Writer: Send {
-    /// Appends.
+    /// Appends. Multiples of [`ALIGN`] bytes at an address that is one too need no copy.
     ///
     /// # Errors
     /// [`SpoolError::Io`]: drop this writer, what it holds cannot be trusted.
     fn write(&mut self, bytes: &[u8]) -> Result<Written, SpoolError>;
 
-    /// Makes what was written durable.
+    /// Makes what was written durable. [`Written::Full`]: the disk has no room for the end of it;
+    /// nothing is lost, call again when there is.
     ///
     /// # Errors
     /// [`SpoolError::Io`]: never call again after a failed fsync; drop this writer.
-    fn sync(&mut self) -> Result<(), SpoolError>;
+    fn sync(&mut self) -> Result<Written, SpoolError>;
 
     /// Bytes written.
     fn size(&self) -> u64;

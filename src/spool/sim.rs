@@ -217,7 +217,7 @@ impl Writer for SimWriter {
         Ok(if fault.is_some() { Written::Full { taken } } else { Written::All })
     }
 
-    fn sync(&mut self) -> Result<(), SpoolError> {
+    fn sync(&mut self) -> Result<Written, SpoolError> {
         match self.strike(Call::Sync, "fsync")? {
             Some(Fault::FlipBit { at }) => {
                 let at = usize::try_from(at).expect("a test's file fits in memory");
@@ -230,7 +230,7 @@ impl Writer for SimWriter {
             None => {}
         }
         self.synced = true;
-        Ok(())
+        Ok(Written::All)
     }
 
     fn size(&self) -> u64 {
@@ -242,7 +242,7 @@ impl Writer for SimWriter {
     }
 
     fn commit(mut self: Box<Self>, proof: &Proven) -> Result<SpoolFile, SpoolError> {
-        if !self.synced || proof.sealed_size() != self.size() {
+        if !self.synced || proof.sealed().size != self.size() {
             return Err(SpoolError::Unproved(self.object));
         }
         if self.strike(Call::Rename, "rename")?.is_some() {

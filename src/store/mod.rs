@@ -5,12 +5,14 @@
 //! nothing: an answer counts only with the shape the call demands.
 
 pub mod limiter;
+mod md5;
 mod perform;
 pub mod s3;
 pub mod sim;
 #[cfg(test)]
 mod tests;
 
+pub use self::md5::Md5s;
 pub use crate::transfer::{
     Distrust, Enforces, Fault, ListedPart, ObjectHead, OpenUpload, PartAck, StoreError,
 };

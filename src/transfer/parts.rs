@@ -60,7 +60,8 @@ impl Parts {
     /// sent again. Rows may be doubled, unsorted, foreign or lack parts.
     ///
     /// A part counts when a row has its size and its ETag is the one the dock was given, or the
-    /// MD5 of the part: the second covers a part whose acknowledgement was lost.
+    /// MD5 of the part where that is known: the second covers a part whose acknowledgement was
+    /// lost. Without an MD5 such a part is sent again.
     pub(super) fn merge(
         object: &SealedObject,
         remembered: &BTreeMap<u32, String>,
@@ -99,7 +100,7 @@ fn same_etag(one: &str, other: &str) -> bool {
 }
 
 fn is_md5_of(etag: &str, part: &Part) -> bool {
-    same_etag(etag, &part.md5.to_string())
+    part.md5.is_some_and(|md5| same_etag(etag, &md5.to_string()))
 }
 
 #[cfg(test)]
@@ -111,7 +112,7 @@ mod tests {
     };
 
     fn object() -> SealedObject {
-        let part = |n| Part { sha256: Sha256Digest([n; 32]), md5: Md5Digest([n; 16]) };
+        let part = |n| Part { sha256: Sha256Digest([n; 32]), md5: Some(Md5Digest([n; 16])) };
         let hashed = Hashed { size: 15, sha256: Sha256Digest([9; 32]) };
         SealedObject {
             id: ObjectId(uuid::Uuid::nil()),

@@ -17,13 +17,14 @@ pub(super) enum Likeness {
     Unequal,
 }
 
-/// The ETag S3 gives a multipart object without server-side encryption keys: `md5(md5s)-N`.
-pub fn md5_composite(table: &PartTable) -> String {
+/// The ETag S3 gives a multipart object without server-side encryption keys: `md5(md5s)-N`. None
+/// while the MD5 of a part is not known.
+pub fn md5_composite(table: &PartTable) -> Option<String> {
     let mut all = Md5::new();
     for part in &table.parts {
-        all.update(part.md5.0);
+        all.update(part.md5?.0);
     }
-    format!("{}-{}", Md5Digest(all.finalize().into()), table.parts.len())
+    Some(format!("{}-{}", Md5Digest(all.finalize().into()), table.parts.len()))
 }
 
 /// Compares what HEAD says with what was sealed.
@@ -62,7 +63,8 @@ pub(super) fn level(object: &SealedObject, head: &ObjectHead, seen: Enforces) ->
 }
 
 fn has_md5_etag(object: &SealedObject, head: &ObjectHead) -> bool {
-    head.etag.trim_matches('"').eq_ignore_ascii_case(&md5_composite(&object.table))
+    md5_composite(&object.table)
+        .is_some_and(|ours| head.etag.trim_matches('"').eq_ignore_ascii_case(&ours))
 }
 
 /// The store has the object and a look after the last change agreed. Only the upload machine can
@@ -131,7 +133,7 @@ mod tests {
     const ALL: Enforces = Enforces { sha256: true, md5: true, if_none_match: true };
 
     fn object() -> SealedObject {
-        let part = |n| Part { sha256: Sha256Digest([n; 32]), md5: Md5Digest([n; 16]) };
+        let part = |n| Part { sha256: Sha256Digest([n; 32]), md5: Some(Md5Digest([n; 16])) };
         let hashed = Hashed { size: 15, sha256: Sha256Digest([9; 32]) };
         SealedObject {
             id: ObjectId(uuid::Uuid::nil()),
@@ -150,7 +152,7 @@ mod tests {
         let object = object();
         ObjectHead {
             size: 15,
-            etag: md5_composite(&object.table),
+            etag: md5_composite(&object.table).unwrap(),
             composite_sha256: Some(object.table.composite_sha256()),
             meta_sha256: Some(object.sealed.sha256.to_string()),
             ..ObjectHead::default()

@@ -143,18 +143,29 @@ pub struct Hashed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
     pub sha256: Sha256Digest,
-    pub md5: Md5Digest,
+    /// Known while an object is sent to a store that checks nothing better, and then taken of bytes
+    /// that were seen to have this SHA-256; and of objects that were sealed when the log still
+    /// kept it.
+    pub md5: Option<Md5Digest>,
+}
+
+impl From<Sha256Digest> for Part {
+    fn from(sha256: Sha256Digest) -> Self {
+        Self { sha256, md5: None }
+    }
 }
 
 /// How a sealed object is cut into parts. All parts but the last have `part_size` bytes.
 ///
 /// At most [`PartTable::PARTS_MAX`] parts, so that a line of the log and a record of the index
 /// stay far below sled's 128 KiB blob limit.
+///
+/// In the log: `part_size`, and `sha256s`, base64 of the SHA-256 of each part, 32 bytes a part.
+/// Older lines have `parts` instead: base64 of 48 bytes a part, its SHA-256, then its MD5.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "packed_parts::Packed", into = "packed_parts::Packed")]
 pub struct PartTable {
     pub part_size: u64,
-    /// Base64 of 48 bytes a part: its SHA-256, then its MD5.
-    #[serde(with = "packed_parts")]
     pub parts: Vec<Part>,
 }
 
@@ -184,32 +195,75 @@ impl PartTable {
 }
 
 mod packed_parts {
-    use super::{Md5Digest, Part, Sha256Digest};
+    use super::{Md5Digest, Part, PartTable, Sha256Digest};
     use base64::{Engine as _, engine::general_purpose::STANDARD};
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+    use serde::{Deserialize, Serialize};
 
-    pub fn serialize<S: Serializer>(parts: &[Part], to: S) -> Result<S::Ok, S::Error> {
-        let bytes: Vec<u8> =
-            parts.iter().flat_map(|p| p.sha256.0.into_iter().chain(p.md5.0)).collect();
-        to.serialize_str(&STANDARD.encode(bytes))
+    const SHA256: usize = 32;
+    const BOTH: usize = 48;
+
+    #[derive(Serialize, Deserialize)]
+    pub struct Packed {
+        part_size: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sha256s: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parts: Option<String>,
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Part>, D::Error> {
-        let text = String::deserialize(from)?;
-        let bytes = STANDARD.decode(text).map_err(D::Error::custom)?;
-        let (parts, rest) = bytes.as_chunks::<48>();
-        if !rest.is_empty() {
-            return Err(D::Error::custom("a part table is a whole number of 48-byte rows"));
+    impl From<PartTable> for Packed {
+        /// Whatever came from an old line becomes the same line again.
+        fn from(PartTable { part_size, parts }: PartTable) -> Self {
+            let both = |part: &Part| part.md5.map(|md5| (part.sha256.0, md5.0));
+            match parts.iter().map(both).collect::<Option<Vec<_>>>().filter(|all| !all.is_empty()) {
+                Some(rows) => {
+                    let bytes: Vec<u8> = rows
+                        .into_iter()
+                        .flat_map(|(sha, md5)| sha.into_iter().chain(md5))
+                        .collect();
+                    Self { part_size, sha256s: None, parts: Some(STANDARD.encode(bytes)) }
+                }
+                None => {
+                    let bytes: Vec<u8> = parts.iter().flat_map(|part| part.sha256.0).collect();
+                    Self { part_size, sha256s: Some(STANDARD.encode(bytes)), parts: None }
+                }
+            }
         }
-        Ok(parts
-            .iter()
-            .map(|row| {
-                let (mut sha256, mut md5) = ([0; 32], [0; 16]);
-                sha256.copy_from_slice(&row[..32]);
-                md5.copy_from_slice(&row[32..]);
-                Part { sha256: Sha256Digest(sha256), md5: Md5Digest(md5) }
-            })
-            .collect())
+    }
+
+    impl TryFrom<Packed> for PartTable {
+        type Error = String;
+
+        fn try_from(packed: Packed) -> Result<Self, String> {
+            let Packed { part_size, .. } = packed;
+            let parts = match (packed.sha256s, packed.parts) {
+                (Some(text), None) => {
+                    let row = |row: [u8; SHA256]| Part::from(Sha256Digest(row));
+                    rows(&text)?.into_iter().map(row).collect()
+                }
+                (None, Some(text)) => rows::<BOTH>(&text)?.into_iter().map(part_of_both).collect(),
+                (Some(_), Some(_)) | (None, None) => {
+                    return Err("a part table has either sha256s or parts".into());
+                }
+            };
+            Ok(Self { part_size, parts })
+        }
+    }
+
+    fn part_of_both(row: [u8; BOTH]) -> Part {
+        let (mut sha256, mut md5) = ([0; SHA256], [0; BOTH - SHA256]);
+        sha256.copy_from_slice(&row[..SHA256]);
+        md5.copy_from_slice(&row[SHA256..]);
+        Part { sha256: Sha256Digest(sha256), md5: Some(Md5Digest(md5)) }
+    }
+
+    fn rows<const N: usize>(text: &str) -> Result<Vec<[u8; N]>, String> {
+        let bytes = STANDARD.decode(text).map_err(|error| error.to_string())?;
+        let (rows, rest) = bytes.as_chunks::<N>();
+        if !rest.is_empty() {
+            return Err(format!("a part table is a whole number of {N}-byte rows"));
+        }
+        Ok(rows.to_vec())
     }
 }
 
@@ -568,13 +622,35 @@ mod tests {
 
     #[test]
     fn part_tables_pack_and_unpack() {
-        let row = |n: u8| Part { sha256: Sha256Digest([n; 32]), md5: Md5Digest([n; 16]) };
+        let row = |n: u8| Part::from(Sha256Digest([n; 32]));
         let table = PartTable { part_size: 8, parts: vec![row(1), row(2)] };
         let text = serde_json::to_string(&table).unwrap();
+        assert!(text.starts_with(r#"{"part_size":8,"sha256s":"AQEB"#), "{text}");
         assert_eq!(serde_json::from_str::<PartTable>(&text).unwrap(), table);
         assert_eq!((table.part_len(1, 9), table.part_len(2, 9), table.part_len(3, 9)), (8, 1, 0));
         assert!(table.composite_sha256().ends_with("-2"));
+        for bad in [
+            r#"{"part_size":8,"sha256s":"AAAA"}"#,
+            r#"{"part_size":8,"sha256s":"","parts":""}"#,
+            r#"{"part_size":8}"#,
+        ] {
+            assert!(serde_json::from_str::<PartTable>(bad).is_err(), "{bad}");
+        }
         let cut = r#"{"part_size":8,"parts":"AAAA"}"#;
         assert!(serde_json::from_str::<PartTable>(cut).is_err());
+    }
+
+    #[test]
+    fn a_table_with_md5s_is_read_and_written_as_it_always_was() {
+        // Three rows of 32 bytes are two of 48: only the name tells them apart.
+        let row = |n: u8| Part { sha256: Sha256Digest([n; 32]), md5: Some(Md5Digest([n; 16])) };
+        let table = PartTable { part_size: 8, parts: vec![row(1), row(2)] };
+        let text = serde_json::to_string(&table).unwrap();
+        assert!(text.starts_with(r#"{"part_size":8,"parts":"AQEB"#), "{text}");
+        assert_eq!(serde_json::from_str::<PartTable>(&text).unwrap(), table);
+        let mixed = vec![row(1), Part::from(Sha256Digest([2; 32]))];
+        let text = serde_json::to_string(&PartTable { part_size: 8, parts: mixed }).unwrap();
+        let back: PartTable = serde_json::from_str(&text).unwrap();
+        assert_eq!(back.parts[0], Part::from(Sha256Digest([1; 32])));
     }
 }

@@ -216,8 +216,10 @@ fn object(name: &str, size: usize) -> (SealedObject, SpoolFile) {
     let mut random = Random::new(size as u64);
     let bytes: Vec<u8> = (0..size.div_ceil(8)).flat_map(|_| random.bits().to_le_bytes()).collect();
     let bytes = bytes[..size].to_vec();
-    let part =
-        |b: &[u8]| Part { sha256: Sha256Digest::of(b), md5: Md5Digest(Md5::digest(b).into()) };
+    let part = |b: &[u8]| Part {
+        sha256: Sha256Digest::of(b),
+        md5: Some(Md5Digest(Md5::digest(b).into())),
+    };
     let hashed = Hashed { size: size as u64, sha256: Sha256Digest::of(&bytes) };
     let object = SealedObject {
         id: ObjectId(uuid::Uuid::now_v7()),

@@ -28,8 +28,10 @@ fn object(name: &str, size: usize) -> (Arc<SealedObject>, SpoolFile, Vec<u8>) {
     let mut random = bwvdock::transfer::Random::new(size as u64);
     let bytes: Vec<u8> = (0..size.div_ceil(8)).flat_map(|_| random.bits().to_le_bytes()).collect();
     let bytes = bytes[..size].to_vec();
-    let part =
-        |b: &[u8]| Part { sha256: Sha256Digest::of(b), md5: Md5Digest(Md5::digest(b).into()) };
+    let part = |b: &[u8]| Part {
+        sha256: Sha256Digest::of(b),
+        md5: Some(Md5Digest(Md5::digest(b).into())),
+    };
     let hashed = Hashed { size: size as u64, sha256: Sha256Digest::of(&bytes) };
     let object = SealedObject {
         id: ObjectId(uuid::Uuid::now_v7()),
@@ -156,8 +158,11 @@ fn proof(end: End) -> StoredProof {
 }
 
 /// What the probe says of SeaweedFS 4.48.
-const PROBE: Probe =
-    Probe { signature: true, enforces: Enforces { sha256: true, md5: true, if_none_match: true } };
+const PROBE: Probe = Probe {
+    signature: true,
+    wants_md5: false,
+    enforces: Enforces { sha256: true, md5: true, if_none_match: true },
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_http_uploads_survive_both_sides_dying() {

@@ -37,7 +37,7 @@ async fn the_composite_is_the_one_the_dock_computes() {
             .iter()
             .map(|body| Part {
                 sha256: Sha256Digest::of(body),
-                md5: md5_hex(body).parse().unwrap(),
+                md5: Some(md5_hex(body).parse().unwrap()),
             })
             .collect(),
     };

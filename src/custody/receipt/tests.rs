@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     transfer::ObjectHead,
     types::{
-        Md5Digest, SegmentId, Sha256Digest,
+        SegmentId, Sha256Digest,
         fact::{Content, Part, PartTable},
     },
 };
@@ -11,7 +11,7 @@ use std::process::Command;
 use uuid::Uuid;
 
 fn receipt() -> Receipt {
-    let part = |n| Part { sha256: Sha256Digest([n; 32]), md5: Md5Digest([n; 16]) };
+    let part = |n| Part::from(Sha256Digest([n; 32]));
     let hashed = Hashed { size: 15, sha256: Sha256Digest::of(b"sealed") };
     let object = SealedObject {
         id: ObjectId(Uuid::from_u128(1)),

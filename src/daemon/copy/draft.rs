@@ -1,10 +1,10 @@
 //! An object on its way into the spool: pending bytes, the proof, the final name.
 
-use super::Pause;
+use super::{Pause, READ_BYTES};
 use crate::{
     camera::CameraError,
-    seal::{Finished, OpenError, Opener, Proven},
-    spool::{SpoolError, SpoolFile, Writer, Written},
+    seal::{CHUNK, Finished, OpenError, Opener, Proven},
+    spool::{self, SpoolError, SpoolFile, Writer, Written},
     types::{
         ObjectId,
         fact::{Hashed, PartTable},
@@ -14,6 +14,9 @@ use std::{
     io::{self, Read},
     sync::atomic::{AtomicBool, Ordering},
 };
+
+/// More than a header and the tags of one read take.
+const HEADER_ROOM: usize = 8 * 1024;
 
 /// A sealed object in the spool, proved.
 #[derive(Debug, Clone)]
@@ -38,28 +41,51 @@ pub(super) enum Stop {
 pub(super) struct Draft {
     object: ObjectId,
     writer: Box<dyn Writer>,
+    /// The sealed bytes begin at `start`, which makes their address a multiple of
+    /// [`spool::ALIGN`]: the spool then writes them from here.
     pending: Vec<u8>,
+    start: usize,
 }
 
 impl Draft {
+    /// Room for what one read becomes when it is sealed, for what of the read before was no whole
+    /// block, and for the alignment.
+    const ROOM: usize = READ_BYTES + CHUNK + HEADER_ROOM + 2 * spool::ALIGN;
+
     pub fn new(object: ObjectId, writer: Box<dyn Writer>) -> Self {
-        Self { object, writer, pending: Vec::new() }
+        Self { object, writer, pending: Vec::new(), start: 0 }
     }
 
-    /// Where sealed bytes go before they are written.
+    /// Where sealed bytes go before they are written: to be appended to.
     pub fn pending(&mut self) -> &mut Vec<u8> {
+        if self.pending.capacity() == 0 {
+            self.pending.reserve_exact(Self::ROOM);
+            self.start = self.pending.as_ptr().align_offset(spool::ALIGN).min(spool::ALIGN);
+            self.pending.resize(self.start, 0);
+        }
         &mut self.pending
     }
 
-    /// Writes what is pending; keeps what the spool did not take.
+    /// Writes the whole blocks of what is pending; keeps what the spool did not take.
     pub fn drain(&mut self) -> Result<(), Stop> {
-        match self.writer.write(&self.pending).map_err(Stop::SpoolBroken)? {
+        let size = self.pending.len() - self.start;
+        self.write(size - size % spool::ALIGN)
+    }
+
+    /// Writes all that is pending; keeps what the spool did not take.
+    pub fn drain_all(&mut self) -> Result<(), Stop> {
+        self.write(self.pending.len() - self.start)
+    }
+
+    fn write(&mut self, size: usize) -> Result<(), Stop> {
+        let range = self.start..self.start + size;
+        match self.writer.write(&self.pending[range.clone()]).map_err(Stop::SpoolBroken)? {
             Written::All => {
-                self.pending.clear();
+                self.pending.drain(range);
                 Ok(())
             }
             Written::Full { taken } => {
-                self.pending.drain(..taken);
+                self.pending.drain(self.start..self.start + taken);
                 Err(Stop::Pause(Pause::SpoolFull))
             }
         }
@@ -67,9 +93,11 @@ impl Draft {
 
     /// Makes the file durable, reads it back from the disk and opens it.
     pub fn prove(&mut self, opener: &Opener, cancel: &AtomicBool) -> Result<Proven, Stop> {
-        debug_assert!(self.pending.is_empty(), "only what is written can be proved");
-        self.pending = Vec::new();
-        self.writer.sync().map_err(Stop::SpoolBroken)?;
+        debug_assert!(self.pending.len() == self.start, "only what is written can be proved");
+        (self.pending, self.start) = (Vec::new(), 0);
+        if let Written::Full { .. } = self.writer.sync().map_err(Stop::SpoolBroken)? {
+            return Err(Stop::Pause(Pause::SpoolFull));
+        }
         let mut reader = Cancellable { inner: self.writer.read_back(), cancel, cancelled: false };
         match opener.verify(&mut reader) {
             Ok(proof) => Ok(proof),
@@ -80,10 +108,10 @@ impl Draft {
 
     /// Forgets the key, then gives the object its final name.
     pub fn commit(self, finished: Finished, proof: &Proven) -> Result<SealedCopy, SpoolError> {
-        let Finished { plain, sealed, table, opener } = finished;
+        let Finished { plain, table, opener } = finished;
         drop(opener);
         let file = self.writer.commit(proof)?;
-        Ok(SealedCopy { object: self.object, plain, sealed, table, file })
+        Ok(SealedCopy { object: self.object, plain, sealed: proof.sealed(), table, file })
     }
 }
 

@@ -71,7 +71,7 @@ fn write(
         draft.drain().map_err(|stop| Box::new(stopped(stop)))?;
     }
     let finished = sealer.finish(draft.pending());
-    draft.drain().map_err(|stop| Box::new(stopped(stop)))?;
+    draft.drain_all().map_err(|stop| Box::new(stopped(stop)))?;
     Ok(finished)
 }
 

@@ -4,6 +4,7 @@
 use super::{Pause, Watch};
 use crate::{
     camera::{Camera, CameraError},
+    spool,
     types::{Sha256Digest, SourcePath, fact::Hashed},
 };
 use ring::digest::{Context, SHA256};
@@ -15,7 +16,26 @@ use std::{
 };
 
 /// Bytes asked of the camera at once.
-pub const READ_BYTES: usize = 256 * 1024;
+pub const READ_BYTES: usize = 384 * 1024;
+
+/// A buffer of [`READ_BYTES`] at an address that lets a camera's file be read past the kernel's
+/// cache.
+pub(super) struct ReadBuffer {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl ReadBuffer {
+    pub fn new() -> Self {
+        let bytes = vec![0; READ_BYTES + spool::ALIGN];
+        let start = bytes.as_ptr().align_offset(spool::ALIGN).min(spool::ALIGN);
+        Self { bytes, start }
+    }
+
+    pub fn get(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.start..self.start + READ_BYTES]
+    }
+}
 
 /// Bytes asked at once after a failed read, to come as close as possible to what is broken.
 const CAREFUL_BYTES: usize = 4096;
@@ -188,10 +208,11 @@ pub fn second_read(
 ) -> SecondRead {
     camera.drop_cached(path);
     let mut source = SourceReader::new(path, listed, patience);
-    let mut buffer = vec![0; READ_BYTES];
+    let mut buffer = ReadBuffer::new();
+    let buffer = buffer.get();
     let mut context = Context::new(&SHA256);
     loop {
-        match source.read(camera, &mut buffer, watch) {
+        match source.read(camera, buffer, watch) {
             Chunk::Bytes(n) => context.update(&buffer[..n]),
             Chunk::End => break,
             Chunk::Broken(words) => {

@@ -13,7 +13,7 @@ use crate::{
     },
     release::Policy,
     types::{
-        Actor, BayName, DockId, Md5Digest, ObjectId, ReceiptLevel, SegmentId, Sha256Digest,
+        Actor, BayName, DockId, ObjectId, ReceiptLevel, SegmentId, Sha256Digest,
         fact::{
             ClockReading, Entry, Fact, Hashed, NewFact, Part, PartTable, ReceiptRef, Source,
             VERSION,
@@ -502,7 +502,7 @@ impl World {
     fn seal(&mut self, object: ObjectId, plain: Hashed, read_failed: Option<String>) -> CopyResult {
         self.spool.insert(object, Some(plain.sha256));
         let sealed = Hashed { size: plain.size + 200, sha256: Sha256Digest::of(object.as_bytes()) };
-        let part = Part { sha256: sealed.sha256, md5: Md5Digest([0; 16]) };
+        let part = Part::from(sealed.sha256);
         let table = PartTable { part_size: 1 << 30, parts: vec![part] };
         CopyResult::Sealed { plain, sealed, table, read_failed }
     }

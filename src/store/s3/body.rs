@@ -1,6 +1,11 @@
-//! One part of a spool file as a request body: read ahead by two pieces, paced by the limiter.
+//! One part of a spool file as a request body: read ahead by one piece, paced by the limiter.
+//!
+//! A body holds no thread while it waits: each piece is read by a short job of its own, so many
+//! parts on a slow road leave the threads to others. It is handed to the connection as it was
+//! read, without another copy.
 
 use crate::{spool::SpoolFile, store::Limiter};
+use bytes::Bytes;
 use futures_core::Stream;
 use std::{
     io,
@@ -13,13 +18,12 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::mpsc,
+    task::JoinHandle,
     time::{Sleep, sleep},
 };
 
-/// Bytes that are read and handed to the connection at once.
-const PIECE: u64 = 64 * 1024;
-const READ_AHEAD: usize = 2;
+/// Bytes that the limiter lets go, and that are handed to the connection, at once.
+const MORSEL: usize = 64 * 1024;
 
 /// What happened to a body, for whoever waits for the call.
 #[derive(Debug, Default)]
@@ -40,81 +44,85 @@ impl Account {
     }
 }
 
+type Pieces = Box<dyn Iterator<Item = io::Result<Bytes>> + Send>;
+type Reading = JoinHandle<(Pieces, Option<io::Result<Bytes>>)>;
+
 /// `length` bytes from `offset` on.
 pub(super) struct PartBody {
-    pieces: mpsc::Receiver<io::Result<Vec<u8>>>,
-    waiting: Option<(Pin<Box<Sleep>>, Vec<u8>)>,
+    /// None after the end, or after an error.
+    reading: Option<Reading>,
+    /// What is read and not handed on yet.
+    rest: Bytes,
+    waiting: Option<(Pin<Box<Sleep>>, Bytes)>,
     limiter: Limiter,
     account: Arc<Account>,
 }
 
 impl PartBody {
-    /// Begins to read on a blocking thread, which ends when the body is dropped.
+    /// Begins to read.
     pub(super) fn new(
         file: &SpoolFile,
         offset: u64,
         length: u64,
         limiter: Limiter,
     ) -> (Self, Arc<Account>) {
-        let (sender, pieces) = mpsc::channel(READ_AHEAD);
         let account = Arc::new(Account::default());
-        let (file, kept) = (file.clone(), account.clone());
-        tokio::task::spawn_blocking(move || {
-            let end = offset + length;
-            let mut at = offset;
-            while at < end {
-                let piece = read_piece(&file, at, (end - at).min(PIECE) as usize);
-                if let Err(error) = &piece {
-                    // The first error is the one to tell; a second one cannot come.
-                    let _ = account.spool_error.set(error.to_string());
-                }
-                at += PIECE;
-                let failed = piece.is_err();
-                if sender.blocking_send(piece).is_err() || failed {
-                    return;
-                }
+        let reading = Some(read(file.pieces(offset, length)));
+        let kept = account.clone();
+        (Self { reading, rest: Bytes::new(), waiting: None, limiter, account }, kept)
+    }
+
+    /// The next piece; the one after it is being read already.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
+        let read_now = ready!(Pin::new(reading).poll(cx));
+        self.reading = None;
+        let result = match read_now {
+            Ok((pieces, Some(Ok(piece)))) => {
+                self.reading = Some(read(pieces));
+                return Poll::Ready(Some(Ok(piece)));
             }
-        });
-        (Self { pieces, waiting: None, limiter, account: kept.clone() }, kept)
+            Ok((_, None)) => return Poll::Ready(None),
+            Ok((_, Some(Err(error)))) => error,
+            Err(error) => io::Error::other(error),
+        };
+        // The first error is the one to tell; a second one cannot come.
+        let _ = self.account.spool_error.set(result.to_string());
+        Poll::Ready(Some(Err(result)))
     }
 }
 
-fn read_piece(file: &SpoolFile, at: u64, length: usize) -> io::Result<Vec<u8>> {
-    let mut piece = vec![0; length];
-    let mut filled = 0;
-    while filled < length {
-        match file.read_at(&mut piece[filled..], at + filled as u64) {
-            Ok(0) => {
-                let words = format!("the spool file ends at byte {}", at + filled as u64);
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, words));
-            }
-            Ok(n) => filled += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(piece)
+fn read(mut pieces: Pieces) -> Reading {
+    tokio::task::spawn_blocking(move || {
+        let piece = pieces.next();
+        (pieces, piece)
+    })
 }
 
 impl Stream for PartBody {
-    type Item = io::Result<Vec<u8>>;
+    type Item = io::Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         if self.waiting.is_none() {
-            let piece = match ready!(self.pieces.poll_recv(cx)) {
-                Some(Ok(piece)) => piece,
-                other => return Poll::Ready(other),
-            };
-            let wait = self.limiter.reserve_bytes(piece.len() as u64);
+            if self.rest.is_empty() {
+                match ready!(self.poll_piece(cx)) {
+                    Some(Ok(piece)) => self.rest = piece,
+                    Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                    None => return Poll::Ready(None),
+                }
+            }
+            let size = self.rest.len().min(MORSEL);
+            let morsel = self.rest.split_to(size);
+            let wait = self.limiter.reserve_bytes(size as u64);
             if wait.is_zero() {
-                return Poll::Ready(Some(Ok(piece)));
+                return Poll::Ready(Some(Ok(morsel)));
             }
             self.account.held_back_ms.fetch_add(wait.as_millis() as u64, Ordering::Relaxed);
-            self.waiting = Some((Box::pin(sleep(wait)), piece));
+            self.waiting = Some((Box::pin(sleep(wait)), morsel));
         }
         if let Some((sleep, _)) = &mut self.waiting {
             ready!(sleep.as_mut().poll(cx));
         }
-        Poll::Ready(self.waiting.take().map(|(_, piece)| Ok(piece)))
+        Poll::Ready(self.waiting.take().map(|(_, morsel)| Ok(morsel)))
     }
 }

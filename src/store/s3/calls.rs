@@ -119,12 +119,14 @@ impl Store for S3 {
         let offset = object.table.part_size * u64::from(number - 1);
         let length = object.table.part_len(number, object.sealed.size);
         let sha256 = part.sha256.to_base64();
-        let ask = Ask::new(call, Method::Put, Some(&object.key))
+        let mut ask = Ask::new(call, Method::Put, Some(&object.key))
             .query("partNumber", number.to_string())
             .query("uploadId", upload)
-            .header("content-md5", part.md5.to_base64())
             .header("x-amz-checksum-sha256", &sha256)
             .part(PartBody::new(file, offset, length, self.limiter.clone()), length);
+        if let Some(md5) = part.md5 {
+            ask = ask.header("content-md5", md5.to_base64());
+        }
         let reply = self.ask(ask).await?.success()?;
         let etag = reply.etag().ok_or_else(|| reply.not_the_store("no ETag for a part"))?;
         let sha256_echoed = match reply.header("x-amz-checksum-sha256") {
@@ -135,7 +137,7 @@ impl Store for S3 {
             }
             None => false,
         };
-        let etag_is_md5 = etag.eq_ignore_ascii_case(&part.md5.to_string());
+        let etag_is_md5 = part.md5.is_some_and(|md5| etag.eq_ignore_ascii_case(&md5.to_string()));
         Ok(PartAck { etag, sha256_echoed, etag_is_md5 })
     }
 

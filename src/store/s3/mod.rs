@@ -1,8 +1,9 @@
 //! The real store: any that speaks S3 multipart uploads.
 //!
 //! HTTP/1.1 only (over HTTP/2 the server's window limits an upload), no redirects, no proxies from
-//! the environment, no compression. Every part carries `x-amz-checksum-sha256` and `Content-MD5`
-//! in signed headers and a plain body with a length. Whatever is taken for success has the shape
+//! the environment, no compression. Every part carries `x-amz-checksum-sha256`, and
+//! `Content-MD5` where the store checks nothing better, in signed headers, and a plain body with a
+//! length. Whatever is taken for success has the shape
 //! success must have.
 
 mod body;

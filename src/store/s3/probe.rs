@@ -17,6 +17,8 @@ pub struct Probe {
     /// It refuses a request signed with a wrong secret. A store that does not must not be used:
     /// anybody can write to it.
     pub signature: bool,
+    /// Parts must carry `Content-MD5`: it checks nothing better, or takes no part without.
+    pub wants_md5: bool,
     pub enforces: Enforces,
 }
 
@@ -40,9 +42,9 @@ impl S3 {
         let seen = self.probe_upload(&object, &upload).await;
         // After a Complete that was refused the upload is still there; else this finds nothing.
         let tidied = self.abort(&object.key, &upload).await;
-        let enforces = seen?;
+        let (wants_md5, enforces) = seen?;
         tidied?;
-        Ok(Probe { signature, enforces })
+        Ok(Probe { signature, wants_md5, enforces })
     }
 
     /// Aborts what earlier probes of this dock left open, under exactly this key. A store that
@@ -60,14 +62,26 @@ impl S3 {
         &self,
         object: &SealedObject,
         upload: &str,
-    ) -> Result<Enforces, StoreError> {
+    ) -> Result<(bool, Enforces), StoreError> {
         let part = object.table.parts[0];
         let wrong_sha256 = Part { sha256: Sha256Digest([0x5a; 32]), ..part };
-        let wrong_md5 = Part { md5: Md5Digest([0x5a; 16]), ..part };
+        let wrong_md5 = Part { md5: Some(Md5Digest([0x5a; 16])), ..part };
         let sha256 = is_refusal(self.probe_part(&object.key, upload, wrong_sha256).await)?;
         let md5 = is_refusal(self.probe_part(&object.key, upload, wrong_md5).await)?;
-        // What is right must be taken, or the refusals above mean nothing.
-        let etag = self.probe_part(&object.key, upload, part).await?;
+        // What is right must be taken, or the refusals above mean nothing; and it is sent as parts
+        // will be sent, for some stores with locked objects insist on an MD5.
+        let bare = match sha256 {
+            true => Some(self.probe_part(&object.key, upload, Part { md5: None, ..part }).await),
+            false => None,
+        };
+        let (wants_md5, etag) = match bare {
+            Some(Ok(etag)) => (false, etag),
+            Some(Err(error)) => {
+                refused(error)?;
+                (true, self.probe_part(&object.key, upload, part).await?)
+            }
+            None => (true, self.probe_part(&object.key, upload, part).await?),
+        };
         let if_none_match = match self.complete(object, upload, &[etag]).await {
             Ok(()) => false,
             Err(error) if error.fault == Fault::Exists => true,
@@ -76,16 +90,19 @@ impl S3 {
                 false
             }
         };
-        Ok(Enforces { sha256, md5, if_none_match })
+        Ok((wants_md5, Enforces { sha256, md5, if_none_match }))
     }
 
     async fn probe_part(&self, key: &str, upload: &str, says: Part) -> Result<String, StoreError> {
         let ask = Ask::new("UploadPart", Method::Put, Some(key))
             .query("partNumber", "1")
             .query("uploadId", upload)
-            .header("content-md5", says.md5.to_base64())
             .header("x-amz-checksum-sha256", says.sha256.to_base64())
             .bytes(BODY.to_vec());
+        let ask = match says.md5 {
+            Some(md5) => ask.header("content-md5", md5.to_base64()),
+            None => ask,
+        };
         let reply = self.ask(ask).await?.success()?;
         reply.etag().ok_or_else(|| reply.not_the_store("no ETag for a part"))
     }
@@ -170,7 +187,7 @@ fn refused(error: StoreError) -> Result<(), StoreError> {
 pub(super) fn probe_object(key: String) -> SealedObject {
     let sha256 = Sha256Digest::of(BODY);
     let hashed = Hashed { size: BODY.len() as u64, sha256 };
-    let part = Part { sha256, md5: Md5Digest(Md5::digest(BODY).into()) };
+    let part = Part { sha256, md5: Some(Md5Digest(Md5::digest(BODY).into())) };
     SealedObject {
         id: ObjectId(uuid::Uuid::nil()),
         content: Content::Record(RecordingId(uuid::Uuid::nil())),
@@ -180,5 +197,66 @@ pub(super) fn probe_object(key: String) -> SealedObject {
         key,
         class: Class::Unreviewed,
         retain_until: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests, *};
+
+    /// What the probe finds at a store that answers the three parts so, and the requests it made.
+    async fn probed(parts: &[String]) -> (Probe, Vec<String>) {
+        let created = "<InitiateMultipartUploadResult><UploadId>u</UploadId>\
+                       </InitiateMultipartUploadResult>";
+        let fine = |body| tests::answer("200 OK", "etag: \"e\"\r\n", body);
+        let mut answers = vec![
+            // Without a body, as HEAD is answered.
+            tests::answer("403 Forbidden", "", ""),
+            fine(""),
+            fine(created),
+        ];
+        answers.extend_from_slice(parts);
+        answers.push(tests::error("412 Precondition Failed", "PreconditionFailed"));
+        answers.push(tests::answer("204 No Content", "", ""));
+        let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+        let (options, server) = tests::server(&answers).await;
+        let probe = tests::door(options).probe("dock/").await.unwrap();
+        (probe, server.await.unwrap())
+    }
+
+    fn taken() -> String {
+        tests::answer("200 OK", "etag: \"e\"\r\n", "")
+    }
+
+    fn bad_digest() -> String {
+        tests::error("400 Bad Request", "BadDigest")
+    }
+
+    fn has_md5(request: &str) -> bool {
+        request.contains("\r\ncontent-md5: ")
+    }
+
+    #[tokio::test]
+    async fn a_store_that_checks_sha256_is_sent_no_md5_unless_it_insists() {
+        let (probe, requests) = probed(&[bad_digest(), bad_digest(), taken()]).await;
+        let enforces = Enforces { sha256: true, md5: true, if_none_match: true };
+        assert_eq!(probe, Probe { signature: true, wants_md5: false, enforces });
+        assert!(!has_md5(&requests[5]), "{}", requests[5]);
+
+        let insists = tests::error("400 Bad Request", "InvalidRequest");
+        let parts = [bad_digest(), bad_digest(), insists, taken()];
+        let (probe, requests) = probed(&parts).await;
+        assert_eq!(probe, Probe { signature: true, wants_md5: true, enforces });
+        assert!(!has_md5(&requests[5]) && has_md5(&requests[6]));
+    }
+
+    #[tokio::test]
+    async fn a_store_that_does_not_check_sha256_is_sent_md5_whatever_it_does_with_it() {
+        for (answer, md5) in [(bad_digest(), true), (taken(), false)] {
+            let (probe, requests) = probed(&[taken(), answer, taken()]).await;
+            let enforces = Enforces { sha256: false, md5, if_none_match: true };
+            assert_eq!(probe, Probe { signature: true, wants_md5: true, enforces });
+            assert!(requests[3..6].iter().all(|request| has_md5(request)));
+        }
     }
 }

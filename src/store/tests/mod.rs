@@ -25,8 +25,10 @@ const NOTHING: Enforces = Enforces { sha256: false, md5: false, if_none_match: f
 
 /// A sealed object whose bytes are these.
 pub(in crate::store) fn object(bytes: &[u8]) -> Arc<SealedObject> {
-    let part =
-        |b: &[u8]| Part { sha256: Sha256Digest::of(b), md5: Md5Digest(Md5::digest(b).into()) };
+    let part = |b: &[u8]| Part {
+        sha256: Sha256Digest::of(b),
+        md5: Some(Md5Digest(Md5::digest(b).into())),
+    };
     let hashed = Hashed { size: bytes.len() as u64, sha256: Sha256Digest::of(bytes) };
     Arc::new(SealedObject {
         id: ObjectId(uuid::Uuid::from_u128(7)),
