@@ -242,7 +242,7 @@ fn make_camera(ground: &Ground, number: u32, options: &Options) -> PathBuf {
     let recording = SimRecording {
         officer: None,
         started,
-        evidential: number % 4 == 0,
+        evidential: number.is_multiple_of(4),
         flags: Vec::new(),
         bookmarks: Vec::new(),
         segments: vec![segment; options.segments as usize],

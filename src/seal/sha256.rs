@@ -183,6 +183,7 @@ fn four_of(register: __m128i) -> [u32; 4] {
 }
 
 /// The rounds of all lanes, four at a time in turn.
+#[allow(clippy::needless_range_loop, reason = "all lanes are walked in step, by number")]
 #[target_feature(enable = "sha,sse2,ssse3,sse4.1")]
 fn lanes<const N: usize>(states: [&mut State; N], blocks: [&[[u8; BLOCK]]; N]) {
     // The instructions want the words as a, b, e, f and c, d, g, h.
@@ -197,8 +198,8 @@ fn lanes<const N: usize>(states: [&mut State; N], blocks: [&[[u8; BLOCK]]; N]) {
         let before = (abef, cdgh);
         let mut schedule = [[_mm_setzero_si128(); 4]; N];
         for lane in 0..N {
-            for quarter in 0..4 {
-                schedule[lane][quarter] = words(&blocks[lane][number], quarter);
+            for (quarter, four) in schedule[lane].iter_mut().enumerate() {
+                *four = words(&blocks[lane][number], quarter);
             }
         }
         for turn in 0..16 {
