@@ -25,9 +25,7 @@ pub use hash_list::{HashList, ListKind, RefusedLine};
 pub use identity::{CameraCard, CardError, IdentityError, identify};
 pub use manifest::{Manifest, ManifestError, ManifestSegment, ManifestSidecar};
 pub use plan::{Finding, FindingKind, Plan, PlannedFile, PlannedRecording, plan};
-pub use profile::{
-    Fields, Grouping, IdentityFrom, ManifestKind, Profile, ProfileError, UsbId, choose,
-};
+pub use profile::{Fields, Grouping, IdentityFrom, ManifestKind, Profile, ProfileError, choose};
 pub use signature::{CameraKey, KeyError, KeyRing, PublicKey, SIGNATURE_BYTES, verify_signature};
 pub use verdict::verdict;
 

@@ -13,7 +13,7 @@ pub use choice::choose;
 pub use pattern::Fields;
 
 use super::{CameraCard, HashList, Manifest};
-use crate::types::{Listing, SourcePath};
+use crate::types::{Listing, SourcePath, UsbId};
 use globset::{Candidate, GlobMatcher, GlobSet};
 use pattern::Pattern;
 use regex::bytes::Regex;
@@ -26,13 +26,6 @@ pub enum ProfileError {
     Toml(#[source] Box<toml::de::Error>),
     #[error("{key} {words}")]
     Value { key: &'static str, words: String },
-}
-
-/// A USB vendor and product number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UsbId {
-    pub vendor: u16,
-    pub product: u16,
 }
 
 /// Where a camera's id comes from.
