@@ -4,20 +4,22 @@
 //! time. Copies that a pulled camera or a full spool interrupted wait in [`Paused`].
 
 use super::{
+    attach::{Opened, open, unanswered},
     copy::{Begun, Copy, CopyJob, CopyOutcome, Patience, Pause, SecondRead, Watch, second_read},
     core::Core,
+    ports::Ports,
     progress::Progress,
 };
 use crate::{
-    camera::{Camera, CameraError, EraseMode, FolderBay, FolderCamera},
+    camera::{Camera, CameraError, FolderBay},
     clock::Clock,
     config::{Bay, BaySource},
     dock::event::{Arrival, CopyResult, EraseResult, Event, Listed},
-    evidence::{self, KeyRing, Profile},
+    evidence::{self, Known, KeyRing, Profile},
     release::ErasePermit,
     seal::{self, Recipients},
     spool::FolderSpool,
-    types::{BayName, CameraId, ObjectId, SegmentId, SourcePath, fact::Source},
+    types::{BayName, CameraId, ObjectId, SegmentId, SourcePath, fact::{ClockOffset, Source}},
 };
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -60,6 +62,9 @@ pub struct World {
     pub part_bytes: u64,
     pub progress: Arc<Progress>,
     pub paused: Paused,
+    pub ports: Arc<Ports>,
+    /// Set cameras' clocks, once their offset is on disk.
+    pub set_clock: bool,
     pub poll: Duration,
     pub stop: AtomicBool,
 }
@@ -140,7 +145,7 @@ impl Bays {
                 self.look_at(world, bay);
             }
             world.paused.give_up_old();
-            thread::sleep(world.poll);
+            world.ports.wait_for_news(world.poll);
         }
         let threads = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         for (_, thread) in threads {
@@ -156,8 +161,7 @@ impl Bays {
             return;
         }
         threads.remove(&bay.name);
-        let BaySource::Folder(folder) = &bay.source;
-        if !FolderBay::new(folder).is_present() {
+        if !is_present(world, bay) {
             return;
         }
         let (orders, inbox) = sync_channel(4);
@@ -175,12 +179,21 @@ impl Bays {
     }
 }
 
+/// Whether there is something in a bay that may be spoken to.
+fn is_present(world: &World, bay: &Bay) -> bool {
+    match &bay.source {
+        BaySource::Folder(folder) => FolderBay::new(folder).is_present(),
+        BaySource::Port(_) => world.ports.camera_in(&bay.name).is_some(),
+    }
+}
+
 /// A camera's life in a bay.
 fn serve(bays: &Bays, world: &World, bay: &Bay, inbox: &Receiver<Order>) {
     match recognise(world, bay) {
         Ok((mut docked, arrival)) => {
             bays.recognised(&bay.name, &arrival.camera);
             if world.core.report(Event::CameraArrived(arrival)).is_ok() {
+                docked.set_clock();
                 docked.serve(inbox);
             }
         }
@@ -190,17 +203,15 @@ fn serve(bays: &Bays, world: &World, bay: &Bay, inbox: &Receiver<Order>) {
                 return;
             }
             // Looked at again by and by; an emptied bay is no trouble any more.
-            let BaySource::Folder(folder) = &bay.source;
-            let presence = FolderBay::new(folder);
             let mut left = RETRY_EVERY;
-            while left > Duration::ZERO && presence.is_present() {
+            while left > Duration::ZERO && is_present(world, bay) {
                 thread::sleep(world.poll.min(left));
                 left = left.saturating_sub(world.poll);
                 if world.stop.load(Ordering::Relaxed) {
                     return;
                 }
             }
-            if !presence.is_present() {
+            if !is_present(world, bay) {
                 let _ = world.core.report(Event::CameraGone { bay: bay.name.clone() });
             }
         }
@@ -213,17 +224,25 @@ struct Docked<'a> {
     id: CameraId,
     profile: Profile,
     camera: Box<dyn Camera>,
+    /// Of a camera on USB: which docking of its port this is.
+    docking: Option<u64>,
+    clock: Option<ClockOffset>,
 }
 
 /// Opens the camera in a bay and finds out which one it is, reading only what that needs.
 fn recognise<'a>(world: &'a World, bay: &'a Bay) -> Result<(Docked<'a>, Arrival), String> {
-    let BaySource::Folder(folder) = &bay.source;
-    let mode = if bay.allow_erase { EraseMode::Allowed } else { EraseMode::ReadOnly };
-    let mut camera = FolderCamera::open(folder, mode).map_err(|error| chain(&error))?;
-    let listing = camera.list().map_err(|error| chain(&error))?;
+    let Opened { mut camera, usb } = open(world, bay)?;
+    let listing = match camera.list() {
+        Ok(listing) => listing,
+        Err(error) => return Err(unanswered(world, bay, usb.is_some(), chain(&error))),
+    };
+    if usb.is_some() {
+        world.ports.answered(&bay.name);
+    }
+    let device = usb.as_ref().map(|usb| &usb.device);
     let profile = match &bay.profile {
         Some(name) => world.profiles.iter().find(|profile| profile.name() == name),
-        None => evidence::choose(&world.profiles, &listing),
+        None => evidence::choose(&world.profiles, &listing, device),
     };
     let profile = match (profile, &bay.profile) {
         (Some(profile), _) => profile.clone(),
@@ -236,8 +255,11 @@ fn recognise<'a>(world: &'a World, bay: &'a Bay) -> Result<(Docked<'a>, Arrival)
             ));
         }
     };
-    let small = read_small(&mut camera, &profile, &listing);
-    let id = evidence::identify(&profile, &listing, &small, bay.camera_id.as_ref())
+    let small = read_small(&mut *camera, &profile, &listing);
+    // A serial that would not be safe as a name is none.
+    let serial = device.and_then(|device| CameraId::new(device.serial.clone()?).ok());
+    let known = Known { configured: bay.camera_id.as_ref(), usb_serial: serial.as_ref() };
+    let id = evidence::identify(&profile, &listing, &small, known)
         .map_err(|error| format!("{}; nothing was copied", chain(&error)))?;
     let now = world.clock.now();
     let clock = camera.clock_offset(now, world.clock.is_synchronised()).ok().flatten();
@@ -246,12 +268,12 @@ fn recognise<'a>(world: &'a World, bay: &'a Bay) -> Result<(Docked<'a>, Arrival)
         bay: bay.name.clone(),
         camera: id.clone(),
         profile: profile.name().to_owned(),
-        model: plan.model,
+        model: plan.model.or_else(|| device.and_then(|device| device.product.clone())),
         clock,
         erase_allowed: bay.allow_erase,
     };
-    let camera: Box<dyn Camera> = Box::new(camera);
-    Ok((Docked { world, bay: &bay.name, id, profile, camera }, arrival))
+    let docking = usb.map(|usb| usb.docking);
+    Ok((Docked { world, bay: &bay.name, id, profile, camera, docking, clock }, arrival))
 }
 
 fn read_small(
@@ -282,7 +304,7 @@ impl Docked<'_> {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             let answer = order.map(|order| self.carry_out(order));
-            let present = self.camera.is_present();
+            let present = self.is_present();
             // The departure first: an order that failed by it must not be given again.
             if !present && self.world.core.report(self.gone()).is_err() {
                 return;
@@ -291,6 +313,13 @@ impl Docked<'_> {
                 return;
             }
         }
+    }
+
+    /// A camera on USB that was enumerated anew is another docking, even if it answers.
+    fn is_present(&mut self) -> bool {
+        let ports = &self.world.ports;
+        self.docking.is_none_or(|docking| ports.is_still(self.bay, docking))
+            && self.camera.is_present()
     }
 
     fn gone(&self) -> Event {

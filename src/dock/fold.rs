@@ -41,7 +41,13 @@ impl Fold<'_> {
         let at = self.entry.at;
         match fact {
             Fact::DockStarted { .. } => self.undock_all(),
-            Fact::DockStopped { .. } | Fact::BayTrouble { .. } | Fact::LogPruned { .. } => Ok(()),
+            Fact::DockStopped { .. }
+            | Fact::BayTrouble { .. }
+            | Fact::Security { .. }
+            | Fact::PortSwitched { .. }
+            | Fact::ClockSetting { .. }
+            | Fact::ClockSet { .. }
+            | Fact::LogPruned { .. } => Ok(()),
             Fact::CameraDocked { .. } => self.docked(fact),
             Fact::CameraListed { .. } => Ok(()),
             Fact::CameraRemoved { camera, .. } => self.camera(camera, |c| c.docked = false),

@@ -37,6 +37,8 @@ pub enum IdentityFrom {
     Pattern,
     /// The configuration of the bay or folder.
     Configured,
+    /// The serial number it says on USB.
+    Usb,
 }
 
 /// Which files make one recording.

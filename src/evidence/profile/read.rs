@@ -133,6 +133,7 @@ fn identity(text: &IdentityText, has_serial: bool) -> Result<IdentityFrom, Profi
             Err(value("identity.from", "is \"pattern\", but no [pattern] has the group serial"))
         }
         (IdentityWord::Configured, None) => Ok(IdentityFrom::Configured),
+        (IdentityWord::Usb, None) => Ok(IdentityFrom::Usb),
     }
 }
 
