@@ -12,6 +12,7 @@ pub mod custody;
 pub mod dock;
 pub mod evidence;
 pub mod power;
+pub mod ptp;
 pub mod release;
 pub mod seal;
 pub mod transfer;

@@ -22,7 +22,10 @@ use Layer::{Doors, Rules, Shell, Words};
 /// Every room there is. A new one has to be put here and into ARCHITECTURE.md.
 const LAYERS: &[(Layer, &[&str])] = &[
     (Words, &["types", "config"]),
-    (Rules, &["dock", "evidence", "seal", "transfer", "release", "custody", "trust", "power"]),
+    (
+        Rules,
+        &["dock", "evidence", "ptp", "seal", "transfer", "release", "custody", "trust", "power"],
+    ),
     (Doors, &["camera", "journal", "spool", "store", "clock", "usb"]),
     (Shell, &["daemon", "api", "cli", "demo", "vault"]),
 ];

@@ -22,7 +22,7 @@ mod verdict;
 
 pub use continuity::{LastLink, Link, continuity};
 pub use hash_list::{HashList, ListKind, RefusedLine};
-pub use identity::{CameraCard, CardError, IdentityError, identify};
+pub use identity::{CameraCard, CardError, IdentityError, Known, identify};
 pub use manifest::{Manifest, ManifestError, ManifestSegment, ManifestSidecar};
 pub use plan::{Finding, FindingKind, Plan, PlannedFile, PlannedRecording, plan};
 pub use profile::{Fields, Grouping, IdentityFrom, ManifestKind, Profile, ProfileError, choose};

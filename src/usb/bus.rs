@@ -1,7 +1,7 @@
 //! What a bus can tell, and the real one.
 
 use super::Sysfs;
-use crate::types::UsbDevice;
+use crate::types::{PortPath, UsbDevice};
 use rusb::{Context, Device, Hotplug, HotplugBuilder, Registration, UsbContext as _};
 use std::{
     io,
@@ -150,4 +150,17 @@ impl Bus for RusbBus {
             _ => BusError::Read(error),
         })
     }
+}
+
+/// The device in a port, to be opened, if it is still the one that was enumerated as `address`.
+///
+/// # Errors
+/// [`rusb::Error::NoDevice`] if it is not; others if libusb cannot start.
+pub fn find(port: &PortPath, address: u8) -> rusb::Result<Device<Context>> {
+    let fits = |device: &Device<Context>| {
+        device.bus_number() == port.bus()
+            && device.address() == address
+            && device.port_numbers().is_ok_and(|found| found == port.ports())
+    };
+    Context::new()?.devices()?.iter().find(fits).ok_or(rusb::Error::NoDevice)
 }

@@ -9,19 +9,21 @@
 //! the kernel keeps what it read at enumeration: a device is judged before anybody speaks to it.
 //!
 //! Real side: [`RusbBus`] (libusb with its netlink backend for events, [`Sysfs`] for the picture)
-//! and [`HubPower`]. Simulated side: [`SimUsb`].
+//! and [`HubPower`]; [`RusbPipes`] are how a PTP camera is spoken to once it was let in. Simulated side: [`SimUsb`].
 
 mod bus;
 mod descriptors;
 mod findings;
 mod hub;
+mod pipes;
 mod power;
 mod sim;
 mod sysfs;
 mod watch;
 
-pub use bus::{BACKEND, Bus, BusError, RusbBus, Trigger};
+pub use bus::{BACKEND, Bus, BusError, RusbBus, Trigger, find};
 pub use findings::Findings;
+pub use pipes::{OpenError, RusbPipes};
 pub use power::{HubLook, HubPower, PortPower, PowerError};
 pub use sim::{SimSwitch, SimUsb};
 pub use sysfs::{BlockNode, Sysfs};
