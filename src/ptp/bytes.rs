@@ -97,6 +97,9 @@ mod tests {
     #[test]
     fn the_name_of_what_is_missing_is_told() {
         assert_eq!(Cursor::new(&[1]).u16("the version"), Err(Malformed::Truncated("the version")));
-        assert_eq!(Cursor::new(&[3, 65, 0]).text("the model"), Err(Malformed::Truncated("the model")));
+        assert_eq!(
+            Cursor::new(&[3, 65, 0]).text("the model"),
+            Err(Malformed::Truncated("the model"))
+        );
     }
 }

@@ -64,12 +64,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn event(code: u16, parameter: u32) -> Event {
-        let bytes = [
-            &[16, 0, 0, 0, 4, 0][..],
-            &code.to_le_bytes(),
-            &[0xFF; 4],
-            &parameter.to_le_bytes(),
-        ];
+        let bytes =
+            [&[16, 0, 0, 0, 4, 0][..], &code.to_le_bytes(), &[0xFF; 4], &parameter.to_le_bytes()];
         Event::decode(&bytes.concat()).unwrap()
     }
 
@@ -88,7 +84,10 @@ mod tests {
     fn without_a_parameter_nothing_is_named() {
         let bytes = [12, 0, 0, 0, 4, 0, 2, 0x40, 0, 0, 0, 0];
         assert_eq!(Event::decode(&bytes), Ok(Event::ObjectAdded(None)));
-        assert_eq!(Event::decode(&[12, 0, 0, 0, 3, 0, 1, 0x20, 0, 0, 0, 0]), Err(Malformed::Unexpected));
+        assert_eq!(
+            Event::decode(&[12, 0, 0, 0, 3, 0, 1, 0x20, 0, 0, 0, 0]),
+            Err(Malformed::Unexpected)
+        );
     }
 
     proptest! {

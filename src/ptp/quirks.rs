@@ -4,8 +4,8 @@
 //!
 //! | Oddity | What is done with every camera |
 //! |---|---|
-//! | "No session" (2003) to GetDeviceInfo before a session | asked again inside one |
-//! | hangs when all storages are listed at once (0xFFFFFFFF) | one storage at a time |
+//! | "No session" (2003) to GetDeviceInfo before a session (umtp-responder) | asked again inside one |
+//! | hangs when all storages are listed at once, 0xFFFFFFFF (umtp-responder 1.3.10: it returns with its lock held) | one storage at a time |
 //! | parent 0 lists the root only, or everything | folder by folder, root as 0xFFFFFFFF; a refusal falls back to 0, and then only what says that it lies in the root is taken for it |
 //! | a session left open (201E) | closed and opened anew, or gone on with |
 //! | videos listed with 0 bytes | ObjectSize is asked; else they are read until the camera says that there is no more |
@@ -19,8 +19,6 @@ use super::DeviceInfo;
 /// One deviation from the ordinary way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// Open the session before the first question.
-    SessionFirst,
     /// The root is 0; 0xFFFFFFFF is not understood, or not harmless.
     RootIsZero,
     /// Never ask for more bytes than the object has left.
@@ -64,13 +62,6 @@ pub const TABLE: &[Entry] = &[
         needs: &[Need::UsbSerial],
         because: "QEMU usb-mtp (10.0): DeviceInfo always says 0123456789abcdef0123456789abcdef; \
                   compare with `lsusb -v` of two of them",
-    },
-    Entry {
-        model: Model { manufacturer: Some("Viveris Technologies"), ..ANY },
-        needs: &[Need::SessionFirst],
-        because: "umtp-responder (1.3.10, 1.6): GetDeviceInfo before OpenSession answers 2003; its \
-                  GetObjectHandles with storage 0xFFFFFFFF returns with its lock held and every \
-                  later listing hangs",
     },
     Entry {
         model: Model { vendor_id: Some(0x04E8), ..ANY },
@@ -149,10 +140,6 @@ mod tests {
         assert!(Quirks::by_all(Some((0x04E8, 0x6860)), &nobody).need(Need::NoCancel));
         assert_eq!(Quirks::by_all(Some((0x1234, 0x5678)), &nobody), Quirks::default());
         assert_eq!(Quirks::by_all(None, &nobody), Quirks::default());
-        let viveris = info("viveris technologies", "any", "1");
-        assert!(Quirks::by_all(None, &viveris).need(Need::SessionFirst));
-        // Before DeviceInfo is known a row that asks for it cannot fit.
-        assert_eq!(Quirks::by_usb(0x1D6B, 0x0100), Quirks::default());
     }
 
     #[test]
@@ -166,6 +153,9 @@ mod tests {
             Quirks::matching(TABLE, None, Some(&info("M", model, version))).need(Need::ExactReads)
         };
         assert!(need("BWC-1", "2.7"));
+        assert!(need("bwc-1", "2.7"));
+        // Before DeviceInfo is known a row that asks for it cannot fit.
+        assert!(!Quirks::matching(TABLE, Some((1, 2)), None).need(Need::ExactReads));
         assert!(!need("BWC-1", "3.0"));
         assert!(!need("BWC-10", "2.7"));
     }

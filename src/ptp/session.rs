@@ -13,7 +13,9 @@ pub use data::Received;
 pub use operations::Root;
 
 use self::{data::DataIn, wire::Inbox};
-use super::{DeviceInfo, Operation, Pipes, PtpError, Quirks, Response, ResponseCode, TransactionId};
+use super::{
+    DeviceInfo, Operation, Pipes, PtpError, Quirks, Response, ResponseCode, TransactionId,
+};
 use std::time::Duration;
 
 /// How patient a session is.

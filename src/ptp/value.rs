@@ -54,7 +54,11 @@ impl DataType {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Form {
     None,
-    Range { least: Value, most: Value, step: Value },
+    Range {
+        least: Value,
+        most: Value,
+        step: Value,
+    },
     OneOf(Vec<Value>),
     /// A form this dock has no use for.
     Other(u8),
@@ -130,7 +134,8 @@ fn percent(current: i64, least: i64, most: i64) -> Option<u8> {
     if most <= least || current < least || current > most {
         return None;
     }
-    let (done, whole) = (i128::from(current) - i128::from(least), i128::from(most) - i128::from(least));
+    let (done, whole) =
+        (i128::from(current) - i128::from(least), i128::from(most) - i128::from(least));
     u8::try_from(done * 100 / whole).ok()
 }
 

@@ -131,9 +131,8 @@ fn find<C: UsbContext>(device: &Device<C>) -> Result<Option<Place>, OpenError> {
         (None, Err(source)) => return Err(OpenError::Refused { doing: "look at", source }),
     };
     let settings = || config.interfaces().flat_map(|interface| interface.descriptors());
-    let class = |d: &rusb::InterfaceDescriptor<'_>| {
-        (d.class_code(), d.sub_class_code(), d.protocol_code())
-    };
+    let class =
+        |d: &rusb::InterfaceDescriptor<'_>| (d.class_code(), d.sub_class_code(), d.protocol_code());
     let still = settings().filter(|d| class(d) == STILL_IMAGE);
     let vendor = settings().filter(|d| d.class_code() == VENDOR);
     Ok(still.chain(vendor).find_map(|descriptor| place(config.number(), &descriptor)))
@@ -226,8 +225,7 @@ impl<C: UsbContext> Pipes for RusbPipes<C> {
         self.check()?;
         let interface = u16::from(self.place.interface);
         let (kind, request) = (TO_INTERFACE, request.number());
-        let moved =
-            self.handle.write_control(kind, request, 0, interface, bytes, whole(timeout));
+        let moved = self.handle.write_control(kind, request, 0, interface, bytes, whole(timeout));
         moved.map(drop).map_err(|error| self.judge(error))
     }
 
@@ -240,8 +238,7 @@ impl<C: UsbContext> Pipes for RusbPipes<C> {
         self.check()?;
         let interface = u16::from(self.place.interface);
         let (kind, request) = (FROM_INTERFACE, request.number());
-        let moved =
-            self.handle.read_control(kind, request, 0, interface, buffer, whole(timeout));
+        let moved = self.handle.read_control(kind, request, 0, interface, buffer, whole(timeout));
         moved.map_err(|error| self.judge(error))
     }
 

@@ -12,15 +12,15 @@ macro_rules! text {
 
 fn device_info() -> Vec<u8> {
     [
-        &[100, 0][..],          // standard 1.00
-        &[6, 0, 0, 0, 100, 0],  // extension 6 (Microsoft), 1.00
-        &text!(b'e'),           // extension
-        &[0, 0],                // functional mode
+        &[100, 0][..],                         // standard 1.00
+        &[6, 0, 0, 0, 100, 0],                 // extension 6 (Microsoft), 1.00
+        &text!(b'e'),                          // extension
+        &[0, 0],                               // functional mode
         &[2, 0, 0, 0, 0x01, 0x10, 0xC1, 0x95], // operations
-        &[1, 0, 0, 0, 0x02, 0x40], // events
-        &[1, 0, 0, 0, 0x01, 0x50], // properties
-        &[0, 0, 0, 0],          // capture formats
-        &[1, 0, 0, 0, 0x00, 0x30], // image formats
+        &[1, 0, 0, 0, 0x02, 0x40],             // events
+        &[1, 0, 0, 0, 0x01, 0x50],             // properties
+        &[0, 0, 0, 0],                         // capture formats
+        &[1, 0, 0, 0, 0x00, 0x30],             // image formats
         &text!(b'M'),
         &text!(b'B' b'W' b'C'),
         &text!(b'1'),
@@ -32,17 +32,17 @@ fn device_info() -> Vec<u8> {
 /// DCIM/A.MP4 of 0x01020304 bytes.
 fn object_info() -> Vec<u8> {
     [
-        &[1, 0, 1, 0][..],          // storage 00010001
-        &[0x00, 0x30],              // format: undefined
-        &[0, 0],                    // not protected
-        &[4, 3, 2, 1],              // bytes
-        &[0; 26],                   // pictures
-        &[9, 0, 0, 0],              // parent
-        &[0; 10],                   // association, sequence
+        &[1, 0, 1, 0][..], // storage 00010001
+        &[0x00, 0x30],     // format: undefined
+        &[0, 0],           // not protected
+        &[4, 3, 2, 1],     // bytes
+        &[0; 26],          // pictures
+        &[9, 0, 0, 0],     // parent
+        &[0; 10],          // association, sequence
         &text!(b'A' b'.' b'M' b'P' b'4'),
         &text!(b'2' b'0' b'2' b'6' b'0' b'3' b'0' b'1' b'T' b'1' b'2' b'0' b'0' b'0' b'0'),
-        &[0],                       // modified: not said
-        &[0],                       // keywords
+        &[0], // modified: not said
+        &[0], // keywords
     ]
     .concat()
 }

@@ -1,9 +1,6 @@
 //! Data phases from the camera: taken bit by bit, with a limit on bytes and on time.
 
-use super::{
-    Session, State,
-    wire::Fault,
-};
+use super::{Session, State, wire::Fault};
 use crate::ptp::{
     DATASET_BYTES_MAX, Kind, Malformed, Operation, PipeError, Pipes, PtpError, Response,
     TRANSFER_BYTES, TransactionId,
@@ -90,15 +87,8 @@ impl<P: Pipes> Session<P> {
         let waited = self.pipes.elapsed().saturating_sub(began);
         let empty = 0;
         let received = 0;
-        self.state = State::Reading(DataIn {
-            operation,
-            transaction,
-            left,
-            received,
-            waited,
-            empty,
-            early,
-        });
+        self.state =
+            State::Reading(DataIn { operation, transaction, left, received, waited, empty, early });
         Ok(match left {
             Left::Bytes(bytes) => Some(bytes),
             Left::UntilShort => None,

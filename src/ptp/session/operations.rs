@@ -242,6 +242,11 @@ impl<P: Pipes> Session<P> {
         Ok(events)
     }
 
+    /// Waits, by the pipes' clock.
+    pub fn pause(&mut self, time: Duration) {
+        self.pipes.pause(time);
+    }
+
     /// Whether the camera is still on the bus. Costs one control transfer and disturbs nothing.
     ///
     /// # Errors

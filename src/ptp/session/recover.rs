@@ -151,11 +151,8 @@ impl<P: Pipes> Session<P> {
             self.state = State::Wedged;
             return Err(PtpError::Wedged);
         }
-        let cancelled = if self.quirks.need(Need::NoCancel) {
-            Ok(false)
-        } else {
-            self.cancel(transaction)
-        };
+        let cancelled =
+            if self.quirks.need(Need::NoCancel) { Ok(false) } else { self.cancel(transaction) };
         let order = match cancelled {
             // OpenSession has no transaction that could be cancelled for sure.
             Ok(true) if operation != Operation::OPEN_SESSION => return Ok(()),

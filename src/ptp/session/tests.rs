@@ -5,6 +5,7 @@ use crate::ptp::{
     sim::{Content, Oddities, SimFault, Trouble},
 };
 use proptest::prelude::*;
+use std::sync::LazyLock;
 
 fn session(camera: SimResponder) -> (Session<SimPipes>, SimPipes) {
     let pipes = SimPipes::new(camera);
@@ -21,9 +22,12 @@ fn with_file(bytes: usize) -> (Session<SimPipes>, SimPipes, ObjectHandle) {
 }
 
 fn pattern(bytes: usize) -> Vec<u8> {
-    let mut data = vec![0; bytes];
-    Content::Pattern { seed: 7, bytes: bytes as u64 }.copy(0, &mut data);
-    data
+    static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let mut data = vec![0; 20 << 20];
+        Content::Pattern { seed: 7, bytes: 0 }.copy(0, &mut data[..1 << 20]);
+        data
+    });
+    BYTES[..bytes].to_vec()
 }
 
 /// A whole read by GetPartialObject64, in bites of `bite`.
@@ -136,7 +140,9 @@ fn data_of_unknown_length_ends_with_a_short_packet() {
             loop {
                 match session.take(transaction, &mut buffer).unwrap().unwrap() {
                     Received::Bytes(n) => all.extend_from_slice(&buffer[..n]),
-                    Received::End { response, .. } => break assert_eq!(response.code, ResponseCode::OK),
+                    Received::End { response, .. } => {
+                        break assert_eq!(response.code, ResponseCode::OK);
+                    }
                 }
             }
             assert!(all == pattern(size), "{size} {splits_header}");
@@ -204,7 +210,10 @@ fn after_each_fault_the_session_is_in_order_again() {
         (DoneInSilence, "in time"),
     ] {
         let (mut session, pipes, handle) = with_file(200_000);
-        pipes.camera().faults.push(SimFault::once(Operation::GET_PARTIAL_OBJECT_64, trouble.clone()));
+        pipes
+            .camera()
+            .faults
+            .push(SimFault::once(Operation::GET_PARTIAL_OBJECT_64, trouble.clone()));
         let before = session.elapsed();
         match partial(&mut session, handle, 0, 200_000, 65_536) {
             Err(error) => {
@@ -227,7 +236,10 @@ fn after_each_fault_the_session_is_in_order_again() {
 #[test]
 fn the_end_of_an_earlier_transaction_is_passed_over() {
     let (mut session, pipes, handle) = with_file(1000);
-    pipes.camera().faults.push(SimFault::once(Operation::GET_PARTIAL_OBJECT_64, Trouble::StaleFirst));
+    pipes
+        .camera()
+        .faults
+        .push(SimFault::once(Operation::GET_PARTIAL_OBJECT_64, Trouble::StaleFirst));
     assert_eq!(partial(&mut session, handle, 0, 1000, 1000).unwrap().0, pattern(1000));
 }
 
@@ -334,10 +346,7 @@ fn events_are_taken_and_nonsense_among_them_is_passed_over() {
     pipes.camera().say(0x4005, 0x0001_0001);
     let events = session.events(Duration::from_millis(5)).unwrap();
     let storage = crate::ptp::StorageId::new(0x0001_0001);
-    assert_eq!(
-        events,
-        [Event::ObjectAdded(ObjectHandle::new(7)), Event::StorageRemoved(storage)]
-    );
+    assert_eq!(events, [Event::ObjectAdded(ObjectHandle::new(7)), Event::StorageRemoved(storage)]);
     for _ in 0..1000 {
         pipes.camera().say(0x4002, 7);
     }
@@ -406,7 +415,11 @@ impl Pipes for Hostile {
     fn bulk_out(&mut self, _: &[u8], _: Duration) -> Result<(), PipeError> {
         Ok(())
     }
-    fn bulk_in(&mut self, buffer: &mut [u8], timeout: Duration) -> Result<crate::ptp::Moved, PipeError> {
+    fn bulk_in(
+        &mut self,
+        buffer: &mut [u8],
+        timeout: Duration,
+    ) -> Result<crate::ptp::Moved, PipeError> {
         let Some((bytes, kind)) = self.transfers.next() else {
             self.now += timeout;
             return Err(PipeError::Timeout);
@@ -453,8 +466,13 @@ fn transfer() -> impl Strategy<Value = (Vec<u8>, u8)> {
     let body = prop::collection::vec(any::<u8>(), 0..200);
     let near = (header, body).prop_map(|((length, kind, code, transaction), body)| {
         let length = if length == 79 { u32::MAX } else { length };
-        let parts =
-            [&length.to_le_bytes()[..], &kind.to_le_bytes(), &code.to_le_bytes(), &transaction.to_le_bytes(), &body];
+        let parts = [
+            &length.to_le_bytes()[..],
+            &kind.to_le_bytes(),
+            &code.to_le_bytes(),
+            &transaction.to_le_bytes(),
+            &body,
+        ];
         parts.concat()
     });
     let bytes = prop_oneof![3 => near, 1 => prop::collection::vec(any::<u8>(), 0..600)];

@@ -1,6 +1,9 @@
 //! What the simulated camera answers.
 
-use super::{Content, Outgoing, SimFault, SimResponder, Trouble, encode::{array_u32, words}};
+use super::{
+    Content, Outgoing, SimFault, SimResponder, Trouble,
+    encode::{array_u32, words},
+};
 use crate::ptp::{
     CameraTime, DeviceProp, Kind, ObjectProp, Operation, ResponseCode, TransactionId,
     container::{HEADER_BYTES, Header, LENGTH_UNKNOWN, container},
@@ -308,7 +311,11 @@ impl SimResponder {
         let sent = u32::try_from(to - from).unwrap_or(u32::MAX);
         let parameters = if bytes == u64::MAX { Vec::new() } else { vec![sent] };
         let content = object.content.clone();
-        Answer { code: ResponseCode::OK, parameters, data: Some(Data::Object { content, from, to }) }
+        Answer {
+            code: ResponseCode::OK,
+            parameters,
+            data: Some(Data::Object { content, from, to }),
+        }
     }
 
     fn delete(&mut self, handle: u32) -> Answer {
@@ -331,7 +338,9 @@ impl SimResponder {
     fn property(&mut self, operation: Operation, code: u32, data: &[u8]) -> Answer {
         let property = DeviceProp(u16::try_from(code).unwrap_or(0));
         let answer = match (operation, property) {
-            (Operation::GET_DEVICE_PROP_DESC, DeviceProp::BATTERY_LEVEL) => self.encode_battery_desc(),
+            (Operation::GET_DEVICE_PROP_DESC, DeviceProp::BATTERY_LEVEL) => {
+                self.encode_battery_desc()
+            }
             (Operation::GET_DEVICE_PROP_VALUE, DeviceProp::BATTERY_LEVEL) => self.encode_battery(),
             (Operation::GET_DEVICE_PROP_DESC, DeviceProp::DATE_TIME) => self.encode_clock_desc(),
             (Operation::GET_DEVICE_PROP_VALUE, DeviceProp::DATE_TIME) => {

@@ -31,7 +31,8 @@ impl SimResponder {
     /// DeviceInfo as it is sent.
     pub fn encode_device_info(&self) -> Vec<u8> {
         let properties = [0x5001u16, 0x5011];
-        let properties = properties.into_iter().filter(|p| self.has_prop(crate::ptp::DeviceProp(*p)));
+        let properties =
+            properties.into_iter().filter(|p| self.has_prop(crate::ptp::DeviceProp(*p)));
         [
             &100u16.to_le_bytes()[..],
             &6u32.to_le_bytes(),
@@ -79,9 +80,7 @@ impl SimResponder {
 
     /// BatteryLevel as a description; `None` if this camera has none.
     pub(super) fn encode_battery_desc(&self) -> Option<Vec<u8>> {
-        let byte = |now: u8, form: &[u8]| {
-            [&[0x01, 0x50, 0x02, 0, 0, 100, now][..], form].concat()
-        };
+        let byte = |now: u8, form: &[u8]| [&[0x01, 0x50, 0x02, 0, 0, 100, now][..], form].concat();
         match &self.battery {
             SimBattery::None | SimBattery::ValueOnly(_) => None,
             SimBattery::Range(now) => Some(byte(*now, &[1, 0, 100, 1])),

@@ -7,7 +7,10 @@ use std::sync::Arc;
 pub enum Content {
     Bytes(Arc<[u8]>),
     /// So many bytes that are made when they are asked for: for objects too large for memory.
-    Pattern { seed: u64, bytes: u64 },
+    Pattern {
+        seed: u64,
+        bytes: u64,
+    },
 }
 
 impl Content {
