@@ -118,6 +118,8 @@ pub struct Cameras {
     pub copies_max: usize,
     /// Set a camera's clock after its offset was measured and recorded.
     pub set_clock: bool,
+    /// The IANA time zone kept by cameras whose clock says none; only its form is checked here.
+    pub clock_zone: String,
 }
 
 impl Default for Cameras {
@@ -128,6 +130,7 @@ impl Default for Cameras {
             poll_interval_ms: 500,
             copies_max: 4,
             set_clock: false,
+            clock_zone: "UTC".into(),
         }
     }
 }

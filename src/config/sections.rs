@@ -169,12 +169,14 @@ pub(super) fn usb(mut s: Section<'_>) -> Usb {
 
 pub(super) fn cameras(mut s: Section<'_>) -> Cameras {
     let default = Cameras::default();
+    let clock_zone = zone(&mut s, "clock_zone");
     let cameras = Cameras {
         profiles_dir: s.path("profiles_dir").unwrap_or(default.profiles_dir),
         keys_dir: s.path("keys_dir").unwrap_or(default.keys_dir),
         poll_interval_ms: s.number("poll_interval_ms", 50..=60_000, default.poll_interval_ms),
         copies_max: s.number("copies_max", 1..=16, default.copies_max),
         set_clock: s.flag("set_clock", default.set_clock),
+        clock_zone,
     };
     s.finish();
     cameras
@@ -269,17 +271,22 @@ fn window(mut s: Section<'_>) -> Window {
     if from == to {
         s.problem("to", "is equal to from", "leave both out for whole days");
     }
-    let time_zone = s.text("time_zone").unwrap_or("UTC").to_owned();
-    if !is_zone_name(&time_zone) {
-        let words = format!("is {time_zone:?}");
-        s.problem("time_zone", words, "write an IANA name, for example \"Europe/London\"");
-    }
+    let time_zone = zone(&mut s, "time_zone");
     let classes = s.words("classes", CLASSES);
     if classes.is_none() {
         s.missing("classes", "name the classes that are sent only inside this window");
     }
     s.finish();
     Window { days, from, to, time_zone, classes: classes.unwrap_or_default() }
+}
+
+/// The name of a time zone; UTC if nothing is said.
+fn zone(s: &mut Section<'_>, key: &'static str) -> String {
+    let zone = s.text(key).unwrap_or("UTC").to_owned();
+    if !is_zone_name(&zone) {
+        s.problem(key, format!("is {zone:?}"), "write an IANA name, for example \"Europe/London\"");
+    }
+    zone
 }
 
 /// The form of an IANA name: no way out of the folder of zones.

@@ -32,7 +32,10 @@ pub fn open(world: &World, bay: &Bay) -> Result<Opened, String> {
     let admitted = world.ports.camera_in(&bay.name).ok_or("the camera is gone")?;
     let camera = match admitted.kind {
         Kind::Ptp | Kind::VendorMtp => open_ptp(&admitted, mode),
-        Kind::Storage => Err("mass storage in a port is not read; mount it, and give the bay that folder".to_owned()),
+        Kind::Storage => {
+            Err("mass storage in a port is not read; mount it, and give the bay that folder"
+                .to_owned())
+        }
     };
     match camera {
         Ok(camera) => Ok(Opened { camera, usb: Some(admitted) }),

@@ -15,12 +15,16 @@ use crate::{
     clock::Clock,
     config::{Bay, BaySource},
     dock::event::{Arrival, CopyResult, EraseResult, Event, Listed},
-    evidence::{self, Known, KeyRing, Profile},
+    evidence::{self, KeyRing, Known, Profile},
     release::ErasePermit,
     seal::{self, Recipients},
     spool::FolderSpool,
-    types::{BayName, CameraId, ObjectId, SegmentId, SourcePath, fact::{ClockOffset, Source}},
+    types::{
+        BayName, CameraId, ObjectId, SegmentId, SourcePath,
+        fact::{ClockOffset, Fact, Source},
+    },
 };
+use jiff::tz::TimeZone;
 use std::{
     collections::{BTreeMap, VecDeque},
     error::Error,
@@ -63,8 +67,8 @@ pub struct World {
     pub progress: Arc<Progress>,
     pub paused: Paused,
     pub ports: Arc<Ports>,
-    /// Set cameras' clocks, once their offset is on disk.
-    pub set_clock: bool,
+    /// Set cameras' clocks to the time of this zone, once their offset is on disk.
+    pub set_clock: Option<TimeZone>,
     pub poll: Duration,
     pub stop: AtomicBool,
 }
@@ -296,6 +300,31 @@ fn read_small(
 }
 
 impl Docked<'_> {
+    /// Sets the camera's clock if that is wanted, the dock's own is synchronised, and the offset
+    /// was measured; what was measured is on disk before anything is set.
+    fn set_clock(&mut self) {
+        let (Some(zone), Some(_)) = (&self.world.set_clock, self.clock) else { return };
+        let clock = &self.world.clock;
+        if !clock.is_synchronised() {
+            return;
+        }
+        let Ok(Some(before)) = self.camera.clock_offset(clock.now(), true) else { return };
+        let (bay, camera) = (self.bay.clone(), self.id.clone());
+        let setting = Fact::ClockSetting { bay: bay.clone(), camera: camera.clone(), before };
+        if self.world.core.remember_blocking(vec![setting]).is_err() {
+            return;
+        }
+        let now = clock.now();
+        let (after, words) = match self.camera.set_clock(now, zone.to_offset(now), true) {
+            Ok(Some(set)) => (Some(set.after), None),
+            Ok(None) => (None, Some("this camera's clock cannot be set".to_owned())),
+            Err(error) => (None, Some(chain(&error))),
+        };
+        // The daemon is stopping if nobody hears it; the line before says what was begun.
+        let _ =
+            self.world.core.remember_blocking(vec![Fact::ClockSet { bay, camera, after, words }]);
+    }
+
     fn serve(&mut self, inbox: &Receiver<Order>) {
         loop {
             let order = match inbox.recv_timeout(PRESENCE_EVERY) {

@@ -150,7 +150,10 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         progress: progress.clone(),
         paused: Paused::default(),
         ports: ports.clone(),
-        set_clock: config.cameras.set_clock,
+        set_clock: match config.cameras.set_clock {
+            true => Some(time_zone(&config.cameras.clock_zone, "`clock_zone` under [cameras]")?),
+            false => None,
+        },
         poll: Duration::from_millis(config.cameras.poll_interval_ms),
         stop: AtomicBool::new(false),
     });
@@ -246,10 +249,7 @@ fn policy(config: &Config, profiles: &[Profile], keys: &KeyRing) -> trust::Polic
 /// Windows of time with their time zones looked up.
 fn windows(config: &Config) -> Result<Windows, DaemonError> {
     let window = |window: &config::Window| {
-        let zone = TimeZone::get(&window.time_zone).map_err(|_| DaemonError::Settings {
-            what: format!("this machine knows no time zone {}", window.time_zone),
-            next: "correct `time_zone` under [[transfer.windows]], or install the package tzdata",
-        })?;
+        let zone = time_zone(&window.time_zone, "`time_zone` under [[transfer.windows]]")?;
         Ok(Window {
             days: window.days.iter().map(|day| weekday(*day)).collect(),
             from: time_of(window.from),
@@ -259,6 +259,13 @@ fn windows(config: &Config) -> Result<Windows, DaemonError> {
         })
     };
     config.transfer.windows.iter().map(window).collect::<Result<_, _>>().map(Windows)
+}
+
+fn time_zone(name: &str, key: &str) -> Result<TimeZone, DaemonError> {
+    TimeZone::get(name).map_err(|_| DaemonError::Settings {
+        what: format!("this machine knows no time zone {name}, which {key} names"),
+        next: "correct the name, or install the package tzdata",
+    })
 }
 
 fn weekday(day: config::Day) -> Weekday {

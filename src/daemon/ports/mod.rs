@@ -227,7 +227,8 @@ impl Ports {
     }
 
     fn judge(&self, bay: &BayName, models: &[UsbId], device: UsbDevice, again: bool) {
-        let own = self.lock().seats.get(bay).is_some_and(|seat| seat.is_own(&device.port, &*self.power));
+        let own =
+            self.lock().seats.get(bay).is_some_and(|seat| seat.is_own(&device.port, &*self.power));
         let decision = match self.policy.judge(&device, models) {
             // Behind a hub nobody can say which socket it is in.
             Decision::Camera(_) if !own => Decision::Refused(Refusal::Hub),
@@ -265,9 +266,9 @@ impl Ports {
         let known = self.lock().seats.get_mut(bay).is_some_and(|seat| seat.refuse(device));
         let cut = self.cut_power.then(|| self.cut(bay, &port));
         let off = matches!(cut, Some(Ok(_)));
-        measures.extend(cut.map(|cut| {
-            cut.unwrap_or_else(|why| format!("port not switched off: {why}"))
-        }));
+        measures.extend(
+            cut.map(|cut| cut.unwrap_or_else(|why| format!("port not switched off: {why}"))),
+        );
         let again = {
             let mut state = self.lock();
             let now = self.now();

@@ -55,7 +55,9 @@ fn the_card_says_who_it_is_and_a_bad_card_is_never_passed_over() {
     let profile = shipped("bwv-manifest");
     let files = listing(&["camera.json"]);
     let good = with_card(card("BWC-1").to_bytes());
-    let of = |small, configured: Option<&CameraId>| identify(&profile, &files, small, Known { configured, usb_serial: None });
+    let of = |small, configured: Option<&CameraId>| {
+        identify(&profile, &files, small, Known { configured, usb_serial: None })
+    };
     assert_eq!(of(&good, None).unwrap(), id("BWC-1"));
     assert_eq!(of(&good, Some(&id("BWC-1"))).unwrap(), id("BWC-1"));
     assert!(matches!(of(&good, Some(&id("X"))), Err(IdentityError::Differs { .. })));
@@ -70,7 +72,12 @@ fn the_card_says_who_it_is_and_a_bad_card_is_never_passed_over() {
 fn file_names_say_who_it_is_as_long_as_they_agree() {
     let profile = shipped("clip-folders");
     let of = |paths: &[&str], configured: Option<&CameraId>| {
-        identify(&profile, &listing(paths), &BTreeMap::new(), Known { configured, usb_serial: None })
+        identify(
+            &profile,
+            &listing(paths),
+            &BTreeMap::new(),
+            Known { configured, usb_serial: None },
+        )
     };
     let (a, b) = ("A1_BWC7_20260314T221503Z/1.mp4", "A1_BWC8_20260314T221503Z/1.mp4");
     assert_eq!(of(&[a, "readme.txt"], None).unwrap(), id("BWC7"));
