@@ -126,6 +126,20 @@ impl Rig {
         }
     }
 
+    /// Waits until the port of a bay was switched off for the `times`-th time, and all about it done.
+    fn isolated(&self, name: &str, times: u32) {
+        let until = Instant::now() + LIMIT;
+        let is = || {
+            let state = self.ports.lock();
+            let refused = state.seats[&bay(name)].refused.values();
+            refused.filter_map(|r| r.isolation.as_ref()).any(|i| i.times() == times)
+        };
+        while !is() {
+            assert!(Instant::now() < until);
+            self.ports.wait_for_news(Duration::from_millis(50));
+        }
+    }
+
     fn gone(&self, name: &str, docking: u64) {
         let until = Instant::now() + LIMIT;
         while self.ports.is_still(&bay(name), docking) {
@@ -210,11 +224,13 @@ fn a_stranger_is_refused_written_down_once_and_its_port_switched_off_until_it_is
     assert!(lines[2].contains("is refused, and nothing was read from it"), "{}", lines[2]);
     assert!(rig.ports.camera_in(&bay("1")).is_none());
     assert!(rig.ports.is_still(&bay("2"), neighbour.docking));
+    rig.isolated("1", 1);
     // It is still there when the port is switched on: off again, without another line about it.
     rig.pass(30);
     rig.heard.wait(r#""on":true,"why":"to see"#, 1);
     rig.heard.wait(r#""on":false"#, 2);
     // And for longer.
+    rig.isolated("1", 2);
     rig.pass(31);
     assert_eq!(rig.usb.switched().len(), 3);
     // Taken out: the bay is as good as new.
