@@ -8,6 +8,7 @@
 mod error;
 mod load;
 mod model;
+mod ports;
 mod reader;
 mod recipients;
 mod report;
@@ -24,6 +25,7 @@ pub use model::{
     Api, Bay, BaySource, Cameras, Config, Dock, Journal, Log, Release, Retention, Seal, Spool,
     Store, StoreRequired, Transfer, Usb, Window,
 };
+pub use ports::{PortsError, with_ports};
 pub use value::{Day, LogFormat, LogLevel, SecretFile, StoreKind, TimeOfDay, UnknownModels};
 
 use crate::types::DockId;

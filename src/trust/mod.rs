@@ -95,7 +95,8 @@ impl Policy {
             return Err(Refusal::Interface { class: interface.class, named });
         }
         let kind = self.kind(&device.interfaces).ok_or(Refusal::NoCamera)?;
-        if !named && !(self.unknown_ptp && kind == Kind::Ptp) {
+        let let_in = named || self.unknown_ptp && kind == Kind::Ptp;
+        if !let_in {
             return Err(Refusal::UnknownModel { id: device.id, kind });
         }
         if !bay_models.is_empty() && !bay_models.contains(&device.id) {

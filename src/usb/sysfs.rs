@@ -114,7 +114,7 @@ impl Sysfs {
 
     /// For devices whose descriptors make no sense: they get no interface, and are refused.
     fn id_from_files(&self, dir: &Path) -> io::Result<crate::types::UsbId> {
-        let part = |name: &str| Ok::<_, io::Error>(fs::read_to_string(dir.join(name))?);
+        let part = |name: &str| fs::read_to_string(dir.join(name));
         let text = format!("{}:{}", part("idVendor")?.trim(), part("idProduct")?.trim());
         text.parse().map_err(io::Error::other)
     }
