@@ -1,0 +1,14 @@
+"""The guest's run: every case, or those whose name contains one of the words given."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from guest import linux  # noqa: E402
+from guest.rig import run_cases  # noqa: E402
+
+CASES = [*linux.CASES]
+
+if __name__ == "__main__":
+    sys.exit(min(run_cases(CASES, sys.argv[1:]), 99))
