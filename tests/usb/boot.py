@@ -66,7 +66,7 @@ def command(rig, repository, host, monitor):
         "qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-smp", "2", "-m", "1536",
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
         "-kernel", f"{rig}/kernel", "-initrd", f"{rig}/initrd",
-        "-append", "console=ttyS0 quiet panic=-1 mitigations=off "
+        "-append", "console=ttyS0 loglevel=1 panic=-1 mitigations=off "
         "usb-storage.delay_use=0",
         *share("root", "/", "readonly=on"),
         *share("repo", repository, "readonly=on"),

@@ -56,7 +56,7 @@ class Umtprd:
         with open("/run/umtprd.log", "wb") as log:
             self.process = subprocess.Popen(["umtprd"], stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=subprocess.STDOUT)
-        within(10, "umtprd's endpoints", lambda: os.path.exists("/dev/ffs-mtp/ep1"))
+        within(10, "umtprd's endpoints", lambda: os.path.exists("/dev/ffs-mtp/ep3"))
         self.plug()
         self.port = f"{self._bus()}-1"
         return self

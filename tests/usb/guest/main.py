@@ -5,10 +5,10 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from guest import linux  # noqa: E402
+from guest import linux, simulated_cases  # noqa: E402
 from guest.rig import run_cases  # noqa: E402
 
-CASES = [*linux.CASES]
+CASES = [*linux.CASES, *simulated_cases.CASES]
 
 if __name__ == "__main__":
     sys.exit(min(run_cases(CASES, sys.argv[1:]), 99))

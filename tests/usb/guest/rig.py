@@ -147,13 +147,24 @@ def xhci_bus():
 # --- the run -----------------------------------------------------------------------------------
 
 
+def kernel_words(since):
+    """What the kernel said since then (seconds after boot); the last of it."""
+    words = run("dmesg", status=None)
+    found = []
+    for line in words.splitlines():
+        stamp = line.lstrip("[ ").split("]")[0]
+        if stamp.replace(".", "").isdigit() and float(stamp) >= since:
+            found.append(f"        {line}")
+    return "\n".join(found[-15:])
+
+
 def run_cases(cases, only):
     """Runs (name, function) in order and prints one line each. Returns how many failed."""
     passed = failed = 0
     for name, function in cases:
         if only and not any(word in name for word in only):
             continue
-        began = time.monotonic()
+        began, uptime = time.monotonic(), float(read("/proc/uptime").split()[0])
         try:
             function()
             passed += 1
@@ -162,6 +173,7 @@ def run_cases(cases, only):
             failed += 1
             word = "FAILED"
             print(f"        {error}" if isinstance(error, Failed) else traceback.format_exc())
+            print(kernel_words(uptime))
         print(f"{word}  {time.monotonic() - began:6.1f} s  {name}")
     if passed + failed == 0:
         print(f"no case has a name with {only}")
