@@ -5,10 +5,11 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from guest import linux, simulated_cases  # noqa: E402
-from guest.rig import run_cases  # noqa: E402
+from guest import harness_cases, linux, simulated_cases  # noqa: E402
+from guest.rig import run, run_cases  # noqa: E402
 
-CASES = [*linux.CASES, *simulated_cases.CASES]
+CASES = [*linux.CASES, *simulated_cases.CASES, *harness_cases.CASES]
 
 if __name__ == "__main__":
+    run("modprobe", "xhci-pci")
     sys.exit(min(run_cases(CASES, sys.argv[1:]), 99))

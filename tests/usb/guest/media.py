@@ -20,14 +20,18 @@ def fill(folder, files):
             file.write(content)
 
 
+def sum_of(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def sums(folder):
     """Path to SHA-256 of every file."""
     found = {}
     for base, _, names in os.walk(folder):
         for name in names:
             path = os.path.join(base, name)
-            with open(path, "rb") as file:
-                found[os.path.relpath(path, folder)] = hashlib.file_digest(file, "sha256").hexdigest()
+            found[os.path.relpath(path, folder)] = sum_of(path)
     return found
 
 

@@ -53,7 +53,8 @@ class Usb:
 
     def read(self, endpoint, count, timeout_ms=5000):
         buffer = ctypes.create_string_buffer(count)
-        return buffer.raw[: self._bulk(endpoint, buffer, count, timeout_ms)]
+        got = self._bulk(endpoint, buffer, count, timeout_ms)
+        return buffer.raw[:got]
 
     def fails(self, endpoint, count, timeout_ms):
         """The name of the error that a read gives."""

@@ -25,6 +25,11 @@ SPLIT_HEADER = "the header of a data container comes in a transfer of its own"
 BATTERY_ENUM = "battery levels are an enumeration instead of a range"
 
 
+def still_image():
+    """libmtp knows an MTP device by the name of its interface."""
+    return Interface(STILL_IMAGE, ENDPOINTS, name=5)
+
+
 class Store:
     """A folder, as one storage."""
 
@@ -40,7 +45,8 @@ class Camera(Device):
     def __init__(self, folders, serial, vendor=0x1209, product=0xBC01, maker="Rig", model="Simcam",
                  quirks=(), read_only=False, battery=80, clock_offset_s=0, interfaces=None):
         super().__init__(vendor, product, serial,
-                         interfaces or [Interface(STILL_IMAGE, ENDPOINTS)], maker, model)
+                         interfaces or [still_image()], maker, model)
+        self.strings[5] = "MTP"
         self.serial, self.maker, self.model = serial, maker, model
         self.stores = [Store(at + 1, each, read_only) for at, each in enumerate(folders)]
         self.quirks = set(quirks)

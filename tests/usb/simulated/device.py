@@ -11,16 +11,18 @@ BULK, INTERRUPT = 2, 3
 class Interface:
     """One setting of an interface: class triple, endpoints, and its class's own descriptors."""
 
-    def __init__(self, triple, endpoints, extra=b"", number=None, setting=0):
+    def __init__(self, triple, endpoints, extra=b"", number=None, setting=0, name=0):
         self.triple = triple
         self.endpoints = endpoints
         self.extra = extra
         self.number = number
         self.setting = setting
+        self.name = name  # index of its string
 
     def descriptor(self, number):
         number = self.number if self.number is not None else number
-        text = struct.pack("<9B", 9, 4, number, self.setting, len(self.endpoints), *self.triple, 0)
+        text = struct.pack("<9B", 9, 4, number, self.setting, len(self.endpoints), *self.triple,
+                           self.name)
         text += self.extra
         for address, attributes, packet, interval in self.endpoints:
             text += struct.pack("<BBBBHB", 7, 5, address, attributes, packet, interval)

@@ -2,7 +2,7 @@
 
 import struct
 
-from simulated.camera import ENDPOINTS, STILL_IMAGE, Camera
+from simulated.camera import Camera, still_image
 from simulated.device import BULK, INTERRUPT, Device, Interface
 from simulated.link import Stall
 
@@ -48,7 +48,7 @@ class TypingCamera(_WithKeys, Camera):
     """A camera with one interface too many: it also types."""
 
     def __init__(self, folders, serial, **more):
-        both = [Interface(STILL_IMAGE, ENDPOINTS), keyboard_interface()]
+        both = [still_image(), keyboard_interface()]
         super().__init__(folders, serial, interfaces=both, **more)
 
 
