@@ -109,7 +109,7 @@ def main(rig, host, seconds_max, cases):
     shutil.rmtree(f"{host}/qmp", ignore_errors=True)
     os.makedirs(f"{host}/qmp")
     with open(f"{host}/cases", "w", encoding="utf-8") as file:
-        file.write(" ".join(cases))
+        file.write("\n".join(cases))
     over = threading.Event()
     with tempfile.TemporaryDirectory(prefix="bwv-usb-", dir="/tmp") as folder:
         monitor = f"{folder}/qmp"

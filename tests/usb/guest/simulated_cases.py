@@ -7,7 +7,8 @@ import re
 import time
 
 from guest import media
-from guest.rig import attribute, await_device, await_gone, check, equal, run, within
+from guest.powered import Socket
+from guest.rig import attribute, await_device, await_gone, check, equal, run, within, write
 from guest.usbfs import Usb, UsbError
 from simulated import faults, ptp
 from simulated.camera import BULK_IN, BULK_OUT, EVENT_IN, Camera
@@ -107,8 +108,28 @@ def others(uses):
         await_gone(port)
 
 
+def powered(uses):
+    """A simulated camera starts afresh when its port gets its power back."""
+    camera = uses(Camera(["/run/pending"], "SIM-0004"))
+    with Socket(camera, 3) as socket:
+        port = socket.port
+        await_device(port, "SIM-0004")
+        before = attribute(port, "devnum")
+        bus, number = port.split("-")
+        disable = f"/sys/bus/usb/devices/{bus}-0:1.0/usb{bus}-port{number}/disable"
+        write(disable, "1")
+        await_gone(port)
+        within(5, "no power", lambda: not socket.powered)
+        write(disable, "0")
+        await_device(port, "SIM-0004")
+        within(5, "a cold start", lambda: socket.cycles == 1)
+        within(10, "a new address", lambda: attribute(port, "devnum") not in (None, before))
+    await_gone(port)
+
+
 CASES = [
     ("simulated: libmtp and lsusb believe in the camera", unplugged(clients)),
     ("simulated: time-outs, stalls and yanks are real", unplugged(pending)),
+    ("simulated: a port's power is the camera's power", unplugged(powered)),
     ("simulated: keyboard, network adapter, camera that types", unplugged(others)),
 ]

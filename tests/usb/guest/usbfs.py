@@ -8,6 +8,7 @@ import struct
 
 from guest.rig import Failed, attribute
 
+CONTROL = 0xC0185500
 BULK = 0xC0185502
 CLEAR_HALT = 0x80045515
 CLAIM = 0x8004550F
@@ -39,6 +40,16 @@ class Usb:
     def clear_halt(self, endpoint):
         fcntl.ioctl(self.file, CLEAR_HALT, struct.pack("I", endpoint))
 
+    def control_in(self, kind, request, value, index, count, timeout_ms=2000):
+        buffer = ctypes.create_string_buffer(count)
+        request = bytearray(struct.pack("BBHHHIxxxxQ", kind, request, value, index, count, timeout_ms,
+                                        ctypes.addressof(buffer)))
+        try:
+            got = fcntl.ioctl(self.file, CONTROL, request)
+        except OSError as error:
+            raise UsbError(error.errno, os.strerror(error.errno)) from None
+        return buffer.raw[:got]
+
     def _bulk(self, endpoint, buffer, count, timeout_ms):
         request = bytearray(
             struct.pack("IIIxxxxQ", endpoint, count, timeout_ms, ctypes.addressof(buffer)))
@@ -55,6 +66,11 @@ class Usb:
         buffer = ctypes.create_string_buffer(count)
         got = self._bulk(endpoint, buffer, count, timeout_ms)
         return buffer.raw[:got]
+
+    def port_has_power(self, port):
+        """Of a USB 2.0 hub: what GetPortStatus says (USB 2.0, section 11.24.2.7)."""
+        status = self.control_in(0xA3, 0, 0, port, 4)
+        return bool(int.from_bytes(status[:2], "little") & 0x0100)
 
     def fails(self, endpoint, count, timeout_ms):
         """The name of the error that a read gives."""
