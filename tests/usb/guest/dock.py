@@ -200,6 +200,28 @@ enabled = {str(self.release).lower()}
 
         within(seconds, words, done, every=0.2)
 
+    def await_receipts(self, camera, files, words="", seconds=60):
+        """Waits until so many files of a camera are stored and receipted."""
+
+        def there():
+            check(self.daemon.poll() is None, f"the daemon ended: {self.last_words()}")
+            paths, receipted, objects = set(), set(), {}
+            for fact in self.facts("segment_seen", "sealed", "receipted"):
+                if fact["type"] == "segment_seen" and fact["segment"]["camera"] == camera:
+                    paths.add(fact["segment"]["id"])
+                elif fact["type"] == "sealed" and fact["segment"] in paths:
+                    objects[fact["segment"]] = fact["object"]["id"]
+                elif fact["type"] == "receipted":
+                    receipted.add(fact["object"])
+            return len(paths) >= files and all(objects.get(each) in receipted for each in paths)
+
+        def report():
+            bays = [(bay["bay"], bay["light"], bay["words"]) for bay in self.ask("status")["bays"]
+                    if bay["light"] != "green" or bay["camera"]]
+            return f"{words} receipts for {files} files of {camera}; bays: {bays}"
+
+        within(seconds, report, there, every=0.25)
+
     def footprint(self):
         """(open files, threads) of the daemon."""
         proc = f"/proc/{self.daemon.pid}"
