@@ -13,6 +13,8 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use std::sync::LazyLock;
 
+mod guest;
+
 fn path(text: &str) -> SourcePath {
     SourcePath::new(text).unwrap()
 }
