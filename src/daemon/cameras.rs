@@ -201,6 +201,8 @@ fn serve(bays: &Bays, world: &World, bay: &Bay, inbox: &Receiver<Order>) {
                 docked.serve(inbox);
             }
         }
+        // It went while it was looked at: the bay is empty, and nothing is wrong.
+        Err(_) if !is_present(world, bay) => {}
         Err(words) => {
             let trouble = Event::BayTrouble { bay: bay.name.clone(), words };
             if world.core.report(trouble).is_err() {
@@ -347,8 +349,15 @@ impl Docked<'_> {
     /// A camera on USB that was enumerated anew is another docking, even if it answers.
     fn is_present(&mut self) -> bool {
         let ports = &self.world.ports;
-        self.docking.is_none_or(|docking| ports.is_still(self.bay, docking))
-            && self.camera.is_present()
+        let Some(docking) = self.docking else { return self.camera.is_present() };
+        if !ports.is_still(self.bay, docking) {
+            return false;
+        }
+        let present = self.camera.is_present();
+        if !present {
+            ports.doubt(self.bay, docking);
+        }
+        present
     }
 
     fn gone(&self) -> Event {

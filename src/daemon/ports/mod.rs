@@ -30,6 +30,8 @@ use std::{
 
 /// How long one turn of the watch waits for news at most.
 const TURN: Duration = Duration::from_millis(250);
+/// How long a camera that says it is gone is given to really go.
+const DOUBT: Duration = Duration::from_secs(2);
 /// How long a port that was switched on again is given to show what is in it.
 const SHOW: Duration = Duration::from_secs(4);
 
@@ -177,7 +179,20 @@ impl Ports {
 
     /// The camera in a bay, if there is one and nothing else.
     pub fn camera_in(&self, bay: &BayName) -> Option<Admitted> {
-        self.lock().seats.get(bay)?.camera()
+        let now = self.now();
+        let state = self.lock();
+        let seat = state.seats.get(bay)?;
+        seat.camera().filter(|_| !seat.is_doubted(now))
+    }
+
+    /// A camera said that it is gone, which its bay thread hears before the bus has settled.
+    pub fn doubt(&self, bay: &BayName, docking: u64) {
+        let until = self.now() + DOUBT;
+        if let Some(seat) = self.lock().seats.get_mut(bay)
+            && seat.camera().is_some_and(|camera| camera.docking == docking)
+        {
+            seat.doubted_until = Some(until);
+        }
     }
 
     /// Whether that very docking still stands.

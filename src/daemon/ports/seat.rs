@@ -26,6 +26,8 @@ pub struct Seat {
     pub revival: Revival,
     /// Its port is switched off and on by the dock itself.
     pub cycling: bool,
+    /// Its camera said it is gone: not spoken to until the bus has told what is true.
+    pub doubted_until: Option<Duration>,
 }
 
 impl Seat {
@@ -37,6 +39,7 @@ impl Seat {
             refused: BTreeMap::new(),
             revival: Revival::default(),
             cycling: false,
+            doubted_until: None,
         }
     }
 
@@ -60,6 +63,10 @@ impl Seat {
         }
     }
 
+    pub fn is_doubted(&self, now: Duration) -> bool {
+        self.doubted_until.is_some_and(|until| now < until)
+    }
+
     pub fn admit(&mut self, admitted: Admitted, again: bool) {
         // Another camera, or the same put in again by a person: it starts with a clean sheet.
         if !again && !self.cycling {
@@ -67,6 +74,7 @@ impl Seat {
         }
         // A port that shows a camera is no longer off because of a stranger.
         self.refused.remove(&admitted.device.port);
+        self.doubted_until = None;
         self.admitted.insert(admitted.device.port.clone(), admitted);
     }
 

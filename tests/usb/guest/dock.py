@@ -161,7 +161,9 @@ enabled = {str(self.release).lower()}
         return json.loads(run(PROGRAM, "--socket", self.socket, "--json", *command))
 
     def bay(self, name):
-        return next(bay for bay in self.ask("status")["bays"] if bay["bay"] == name)
+        # What is not there is left out of the report.
+        found = next(bay for bay in self.ask("status")["bays"] if bay["bay"] == name)
+        return {"camera": None, "copying": None} | found
 
     def await_bay(self, name, condition, what, seconds=20):
         """Waits for a report of this bay that fits, and returns it."""
