@@ -115,9 +115,10 @@ impl Value {
 
 /// BatteryLevel in percent (PIMA 15740:2000 clause 13.3; MTP 1.1 appendix C.2.2): the place
 /// between the least and the most of its range or its list. `None` where the scale is not said and
-/// the number is no percentage, and for a value outside of its own range.
+/// the number is no percentage, for a value outside of its own range, and for 0: that is also what
+/// cameras say that do not know, or that run on other power.
 pub fn battery_percent(desc: &PropDesc) -> Option<u8> {
-    let current = desc.current.number()?;
+    let current = desc.current.number().filter(|current| *current != 0)?;
     let (least, most) = match &desc.form {
         Form::Range { least, most, .. } => (least.number()?, most.number()?),
         Form::OneOf(values) => {
@@ -143,7 +144,8 @@ fn percent(current: i64, least: i64, most: i64) -> Option<u8> {
 pub fn battery_percent_of_value(bytes: &[u8]) -> Option<u8> {
     let mut wide = [0; 4];
     wide.get_mut(..bytes.len()).filter(|w| !w.is_empty())?.copy_from_slice(bytes);
-    percent(i64::from(u32::from_le_bytes(wide)), 0, 100)
+    let current = u32::from_le_bytes(wide);
+    percent(i64::from(current), 0, 100).filter(|percent| *percent > 0)
 }
 
 /// ObjectSize (MTP 1.1 appendix B): 64 bits by the standard, 32 from some.
@@ -175,6 +177,9 @@ mod tests {
         let desc = PropDesc::decode(&RANGE).unwrap();
         assert_eq!((desc.property, desc.is_writable), (DeviceProp::BATTERY_LEVEL, false));
         assert_eq!(battery_percent(&desc), Some(80));
+        let mut unknown = RANGE;
+        unknown[6] = 0;
+        assert_eq!((of(&unknown), battery_percent_of_value(&[0])), (None, None));
     }
 
     #[test]
@@ -231,10 +236,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_a_description_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            if let Ok(desc) = PropDesc::decode(&bytes) {
-                if let Some(percent) = battery_percent(&desc) {
-                    prop_assert!(percent <= 100);
-                }
+            if let Some(percent) = PropDesc::decode(&bytes).ok().as_ref().and_then(battery_percent) {
+                prop_assert!(percent <= 100);
             }
         }
 

@@ -76,12 +76,10 @@ impl<C: UsbContext> RusbPipes<C> {
         if handle.active_configuration().map_err(refused("look at"))? != place.configuration {
             handle.set_active_configuration(place.configuration).map_err(refused("configure"))?;
         }
-        match handle.kernel_driver_active(place.interface) {
-            Ok(true) => handle
-                .detach_kernel_driver(place.interface)
-                .map_err(refused("take the kernel's driver off"))?,
-            // Not there, or a system that cannot tell; claiming will.
-            Ok(false) | Err(_) => {}
+        // A system that cannot tell is one that has no driver on it; claiming will show.
+        if handle.kernel_driver_active(place.interface).unwrap_or(false) {
+            let detached = handle.detach_kernel_driver(place.interface);
+            detached.map_err(refused("take the kernel's driver off"))?;
         }
         handle.claim_interface(place.interface).map_err(refused("claim"))?;
         if place.setting != 0 {

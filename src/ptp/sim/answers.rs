@@ -166,9 +166,8 @@ impl SimResponder {
             self.latency = Duration::from_millis(*pause_ms);
             let mut bytes = vec![0; usize::try_from(to - from).unwrap_or(0)];
             content.copy(from, &mut bytes);
-            for byte in header.into_iter().chain(bytes) {
-                self.push(vec![byte]);
-            }
+            self.push(header);
+            bytes.into_iter().for_each(|byte| self.push(vec![byte]));
             return;
         }
         let content = match trouble {

@@ -50,7 +50,7 @@ pub enum Trouble {
     WrongCount,
     /// The operation is carried out, and nothing is said of it.
     DoneInSilence,
-    /// The answer arrives, one byte a transfer, so many milliseconds apart.
+    /// The data arrives one byte a transfer, so many milliseconds apart.
     Drip { pause_ms: u64 },
     /// One bit of the data is wrong.
     FlipBit(u64),
