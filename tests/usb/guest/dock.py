@@ -161,7 +161,8 @@ enabled = {str(self.release).lower()}
         return json.loads(run(PROGRAM, "--socket", self.socket, "--json", *command))
 
     def bay(self, name):
-        return next(bay for bay in self.ask("status")["bays"] if bay["bay"] == name)
+        found = next(bay for bay in self.ask("status")["bays"] if bay["bay"] == name)
+        return {"camera": None, "copying": None} | found
 
     def await_bay(self, name, condition, what, seconds=20):
         """Waits for a report of this bay that fits, and returns it."""
@@ -217,7 +218,7 @@ enabled = {str(self.release).lower()}
 
         def report():
             bays = [(bay["bay"], bay["light"], bay["words"]) for bay in self.ask("status")["bays"]
-                    if bay["light"] != "green" or bay["camera"]]
+                    if bay["light"] != "green" or bay.get("camera")]
             return f"{words} receipts for {files} files of {camera}; bays: {bays}"
 
         within(seconds, report, there, every=0.25)
