@@ -108,7 +108,7 @@ proptest! {
 #[test]
 fn an_empty_card_is_one_with_nothing_on_it_and_nothing_unread() {
     let of = |profile: &Profile, listing: &Listing| {
-        let error = identify(profile, listing, &BTreeMap::new(), None).unwrap_err();
+        let error = identify(profile, listing, &BTreeMap::new(), Known::default()).unwrap_err();
         is_empty_card(profile, listing, &error)
     };
     let clips = shipped("clip-folders");

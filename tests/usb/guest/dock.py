@@ -161,7 +161,10 @@ enabled = {str(self.release).lower()}
         return json.loads(run(PROGRAM, "--socket", self.socket, "--json", *command))
 
     def bay(self, name):
+<<<<<<< HEAD
         # What is not there is left out of the report.
+=======
+>>>>>>> rig
         found = next(bay for bay in self.ask("status")["bays"] if bay["bay"] == name)
         return {"camera": None, "copying": None} | found
 
@@ -219,7 +222,7 @@ enabled = {str(self.release).lower()}
 
         def report():
             bays = [(bay["bay"], bay["light"], bay["words"]) for bay in self.ask("status")["bays"]
-                    if bay["light"] != "green" or bay["camera"]]
+                    if bay["light"] != "green" or bay.get("camera")]
             return f"{words} receipts for {files} files of {camera}; bays: {bays}"
 
         within(seconds, report, there, every=0.25)

@@ -37,7 +37,7 @@ def resident_bytes(of_dock):
 
 
 def all_free(of_dock):
-    return all(bay["camera"] is None for bay in of_dock.ask("status")["bays"])
+    return all(bay.get("camera") is None for bay in of_dock.ask("status")["bays"])
 
 
 def at_rest(of_dock):
