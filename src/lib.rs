@@ -14,6 +14,7 @@ pub mod evidence;
 pub mod release;
 pub mod seal;
 pub mod transfer;
+pub mod volume;
 
 // doors: a trait, its real side and its simulated side
 pub mod camera;

@@ -1,18 +1,20 @@
 //! The camera door: list, read and, with a permit, erase what a docked camera holds.
 //!
 //! Blocking by design: USB libraries are. The daemon gives every camera a thread of its own.
-//! Real side: `folder` (a folder, a mounted card or stick). USB cameras come in through the same
-//! trait. Simulated side: `sim` makes cameras on disk and can make them fail.
+//! Real side: `folder` (a folder, a mounted card or stick) and `storage` (a block device that nobody
+//! mounts). Other USB cameras come in through the same trait. Simulated side: `sim` makes cameras on disk and can make them fail.
 //!
 //! A camera never learns what a recording is; it only knows files.
 
 mod faulty;
 mod folder;
 mod sim;
+mod storage;
 
 pub use faulty::{Faults, FaultyCamera};
 pub use folder::{EraseMode, FolderBay, FolderCamera};
 pub use sim::{Media, SimCamera, SimCameraOptions, SimRecording, SimSegment};
+pub use storage::StorageCamera;
 
 use crate::{
     release::ErasePermit,
