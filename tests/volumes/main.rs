@@ -29,6 +29,9 @@ fn every_file_is_listed_and_read_as_it_was_copied() {
     for name in ALL {
         let found = contents(&fixture(name), &[]);
         for (file, sum) in tree() {
+            // mtools cuts what lies outside the Basic Multilingual Plane to 16 bits.
+            let cut = if name == "exfat" { "🚓" } else { "\u{f693}" };
+            let file = file.replace("🚓", cut);
             assert_eq!(found.get(&file), Some(&sum), "{name}: {file}");
         }
         assert!(found.contains_key("pieces.bin"), "{name}");
@@ -114,29 +117,22 @@ fn other_programs_find_no_harm_in_any_cut() {
     if !tools::are_there() {
         return;
     }
-    // What may be said of a volume whose erasing was cut off: dirty, lost clusters, a long name
-    // without a file, tables that differ, a count that is old.
+    // What may be said of a volume whose erasing was cut off: dirty, lost clusters, tables that
+    // differ, a count that is old, the rest of a name.
     let harmless = [
-        "fsck.fat",
+        "fsck.fat 4",
         "exfatprogs version",
-        "Dirty bit is set",
-        "dirty bit",
-        "Automatically removing dirty bit",
-        "Leaving filesystem unchanged",
-        "Orphaned long file name part",
-        "Reclaimed",
-        "Free cluster summary",
-        "Auto-setting",
-        "FATs differ but appear to be intact",
-        "Using first FAT",
-        "files,",
-        "Deleting",
-        "  Not automatically",
-        "1: ",
-        "volume",
-        "clean. directories",
-        "bitmap",
-        "orphan",
+        "Dirty bit is set. Fs was not properly unmounted",
+        " Automatically removing dirty bit.",
+        "Leaving filesystem unchanged.",
+        "FATs differ but appear to be intact.",
+        "  Using first FAT.",
+        " cluster",
+        "clean. directories ",
+        // The rest of a set whose File entry is deleted already, where it crosses a sector.
+        "unknown entry type 0xc1",
+        "Free cluster summary wrong",
+        "  Auto-correcting.",
     ];
     for name in ERASABLE {
         let exfat = name == "exfat";
