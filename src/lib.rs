@@ -17,6 +17,7 @@ pub mod release;
 pub mod seal;
 pub mod transfer;
 pub mod trust;
+pub mod volume;
 
 // doors: a trait, its real side and its simulated side
 pub mod camera;

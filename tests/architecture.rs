@@ -24,7 +24,10 @@ const LAYERS: &[(Layer, &[&str])] = &[
     (Words, &["types", "config"]),
     (
         Rules,
-        &["dock", "evidence", "ptp", "seal", "transfer", "release", "custody", "trust", "power"],
+        &[
+            "dock", "evidence", "ptp", "seal", "transfer", "release", "custody", "trust", "power",
+            "volume",
+        ],
     ),
     (Doors, &["camera", "journal", "spool", "store", "clock", "usb"]),
     (Shell, &["daemon", "api", "cli", "demo", "vault"]),

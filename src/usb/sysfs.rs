@@ -29,6 +29,8 @@ const DEVICES_MAX: usize = 127 * 255;
 pub struct BlockNode {
     /// `/dev/sda`.
     pub node: PathBuf,
+    /// Its folder in sysfs; gone when it is pulled.
+    pub sysfs: PathBuf,
     pub bytes: u64,
     pub read_only: bool,
 }
@@ -234,6 +236,7 @@ impl Sysfs {
         let plain = name.bytes().all(|b| b.is_ascii_alphanumeric());
         plain.then(|| BlockNode {
             node: self.dev.join(name),
+            sysfs: dir.to_owned(),
             // The unit of `size` is 512 bytes, whatever the disk's sectors are.
             bytes: number(&dir.join("size")).unwrap_or(0).saturating_mul(512),
             read_only: number(&dir.join("ro")).is_ok_and(|value| value != 0),

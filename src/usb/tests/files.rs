@@ -169,7 +169,8 @@ fn disks_are_found_from_the_port_and_from_nowhere_else() {
     tree.write(format!("{disk}/size"), "2048\n");
     tree.write(format!("{disk}/ro"), "1\n");
     tree.write("1-2/1-2.1/1-2.1:1.0/host4/target4:0:0/4:0:0:0/block/sdc/size", "1\n");
-    let node = BlockNode { node: "/dev/sdb".into(), bytes: 1 << 20, read_only: true };
+    let sysfs = tree.devices().join(disk);
+    let node = BlockNode { node: "/dev/sdb".into(), sysfs, bytes: 1 << 20, read_only: true };
     assert_eq!(tree.sysfs().block_nodes(&port("1-2")).unwrap(), [node]);
     assert!(tree.sysfs().block_nodes(&port("1-3")).is_err());
 }
