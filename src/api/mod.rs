@@ -79,9 +79,13 @@ pub enum Request {
     },
     Resume {
         target: Target,
+        #[serde(default)]
+        reason: Option<String>,
     },
     Retry {
         target: Target,
+        #[serde(default)]
+        reason: Option<String>,
     },
     Hold {
         target: Target,
@@ -102,6 +106,11 @@ pub enum Request {
     Reclass {
         recording: RecordingId,
         class: Class,
+        reason: String,
+    },
+    /// Go on with the damage of the custody log that begins at this line.
+    AcceptDamage {
+        first_seq: u64,
         reason: String,
     },
     /// Look at the docked cameras again and release what the rule allows.
@@ -132,6 +141,7 @@ impl Request {
             | Self::Unhold { .. }
             | Self::Acknowledge { .. }
             | Self::Reclass { .. }
+            | Self::AcceptDamage { .. }
             | Self::Release => true,
         }
     }

@@ -192,6 +192,10 @@ impl Camera for FaultyCamera {
         self.camera.battery_percent()
     }
 
+    fn is_wedged(&mut self) -> bool {
+        self.camera.is_wedged()
+    }
+
     fn said_changed(&mut self) -> Result<bool, CameraError> {
         self.faults.check()?;
         self.camera.said_changed()

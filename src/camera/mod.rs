@@ -121,6 +121,12 @@ pub trait Camera: Send {
         Ok(None)
     }
 
+    /// Whether the camera is there and no longer follows its protocol, even after a reset: a power
+    /// cycle of its port is next, and then it is opened anew.
+    fn is_wedged(&mut self) -> bool {
+        false
+    }
+
     /// Whether the camera said since the last question that its files are no longer as listed.
     /// A hint: cameras lose events, and many send none.
     ///

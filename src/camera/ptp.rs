@@ -267,6 +267,10 @@ impl<P: Pipes + Send + 'static> Camera for PtpCamera<P> {
         }
     }
 
+    fn is_wedged(&mut self) -> bool {
+        lock(&self.session).is_wedged()
+    }
+
     fn said_changed(&mut self) -> Result<bool, CameraError> {
         let events = lock(&self.session).events(EVENT_WAIT);
         let events = events.map_err(|e| explain("ask for events", e))?;

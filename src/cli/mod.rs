@@ -140,29 +140,41 @@ enum Verb {
         /// Id of a segment, a recording or a sealed object; its last digits will do
         id: GivenId,
     },
-    /// Stop copying and sending (whatever runs ends between two parts)
+    /// Stop copying, sending and erasing; the whole dock if nothing is named, as a pause only costs
+    /// time (whatever runs ends between two parts)
     Pause {
         #[command(flatten)]
         what: Whom,
         #[arg(long, default_value = "no reason given", value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
-    /// Go on after a pause
-    Resume(Whom),
-    /// Try again now what waits for a later attempt; read again what failed its check
-    Retry(Whom),
-    /// Keep something on its camera, whatever the release rule says
+    /// Go on after a pause; the whole dock if nothing is named
+    Resume {
+        #[command(flatten)]
+        what: Whom,
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: Option<String>,
+    },
+    /// Try again now what waits for a later attempt; read again what failed its check. The whole
+    /// dock if nothing is named
+    Retry {
+        #[command(flatten)]
+        what: Whom,
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: Option<String>,
+    },
+    /// Keep something on its camera, whatever the release rule says; what, must be named
     Hold {
         #[command(flatten)]
         what: Whom,
         #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
-    /// Take a hold back
+    /// Take a hold back; which, must be named
     Unhold {
         #[command(flatten)]
         what: Whom,
-        #[arg(long, default_value = "no reason given", value_parser = NonEmptyStringValueParser::new())]
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
     /// Say that it is known what is wrong with a camera, and why; it alarms nobody any more
@@ -239,7 +251,7 @@ struct Selection {
     limit: usize,
 }
 
-/// What a command is about; the whole dock if nothing is named.
+/// What a command is about.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 struct Whom {
@@ -251,9 +263,26 @@ struct Whom {
     /// Id of a segment; its last digits will do
     #[arg(long)]
     segment: Option<GivenId>,
+    /// The whole dock
+    #[arg(long)]
+    all: bool,
 }
 
 impl Whom {
+    /// As [`Self::target`], where the whole dock must be meant and not only left out.
+    fn named(self, verb: &str, asker: &Asker) -> Result<Target, Complaint> {
+        let names =
+            self.all || self.camera.is_some() || self.recording.is_some() || self.segment.is_some();
+        if !names {
+            return Err(Complaint::new(
+                Exit::Usage,
+                format!("nothing is named to {verb}; nothing was changed"),
+                "name it with --segment, --recording or --camera, or say --all for the whole dock",
+            ));
+        }
+        self.target(asker)
+    }
+
     fn target(self, asker: &Asker) -> Result<Target, Complaint> {
         Ok(match self {
             Self { camera: Some(id), .. } => Target::Camera(id),
@@ -301,6 +330,14 @@ enum CustodyVerb {
         /// Receipt files: their heads must lie on the chain, which shows a cut-off end
         #[arg(long = "receipt", value_name = "FILE", num_args = 1..)]
         receipts: Vec<PathBuf>,
+    },
+    /// Go on with damage that was looked at: it stays in the log, and stops releasing no more.
+    /// First look (`doctor`, `custody verify`) and put missing files back if there are copies
+    Accept {
+        /// The line at which the damage begins, as `doctor` names it
+        line: u64,
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: String,
     },
 }
 
@@ -399,10 +436,10 @@ fn run(cli: Cli) -> Outcome {
         Verb::Queue { limit } => asker.queue(limit),
         Verb::Why { id } => asker.why(&id),
         Verb::Pause { what, reason } => asker.pause(what.target(&asker)?, reason),
-        Verb::Resume(what) => asker.resume(what.target(&asker)?),
-        Verb::Retry(what) => asker.retry(what.target(&asker)?),
-        Verb::Hold { what, reason } => asker.hold(what.target(&asker)?, reason),
-        Verb::Unhold { what, reason } => asker.unhold(what.target(&asker)?, reason),
+        Verb::Resume { what, reason } => asker.resume(what.target(&asker)?, reason),
+        Verb::Retry { what, reason } => asker.retry(what.target(&asker)?, reason),
+        Verb::Hold { what, reason } => asker.hold(what.named("hold", &asker)?, reason),
+        Verb::Unhold { what, reason } => asker.unhold(what.named("unhold", &asker)?, reason),
         Verb::Acknowledge { camera, only, reason } => asker.acknowledge(camera, only, reason),
         Verb::Flag { recording, class, reason } => {
             asker.flag(asker.recording(&recording)?, class.into(), reason)
@@ -416,6 +453,7 @@ fn run(cli: Cli) -> Outcome {
         Verb::Custody(CustodyVerb::Show { from, limit, dir: Some(dir) }) => {
             custody::show(&dir, from, limit, cli.json)
         }
+        Verb::Custody(CustodyVerb::Accept { line, reason }) => asker.accept_damage(line, reason),
         Verb::Custody(CustodyVerb::Verify { dir, receipts }) => {
             custody::verify(&dir, &receipts, cli.json)
         }

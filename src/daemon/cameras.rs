@@ -7,6 +7,7 @@ use super::{
     attach::{Opened, open, unanswered},
     copy::{Begun, Copy, CopyJob, CopyOutcome, Patience, Pause, SecondRead, Watch, second_read},
     core::Core,
+    erasing::erase,
     ports::Ports,
     progress::Progress,
 };
@@ -16,7 +17,7 @@ use crate::{
     config::{Bay, BaySource},
     dock::event::{Arrival, CopyResult, EraseResult, Event, Listed},
     evidence::{self, KeyRing, Known, Profile},
-    release::ErasePermit,
+    release::Approval,
     seal::{self, Recipients},
     spool::FolderSpool,
     types::{
@@ -55,7 +56,7 @@ pub enum Order {
     List,
     Copy { segment: SegmentId, object: ObjectId, source: Source },
     SecondRead { segment: SegmentId, source: Source },
-    Erase { permits: Vec<ErasePermit> },
+    Erase { approvals: Vec<Approval> },
 }
 
 /// What every camera thread shares.
@@ -421,8 +422,14 @@ impl Docked<'_> {
             Order::SecondRead { segment, source } => {
                 Event::SecondRead { bay, segment, result: self.read_again(&source) }
             }
-            Order::Erase { permits } => {
-                let results = permits.iter().map(|p| (p.segment(), self.erase(p))).collect();
+            Order::Erase { approvals } => {
+                let watch = Arc::new(Watch::default());
+                self.world.progress.read_starts(self.bay, watch.clone());
+                let results = approvals
+                    .into_iter()
+                    .map(|approval| (approval.segment(), self.erase(approval, &watch)))
+                    .collect();
+                self.world.progress.read_ends(self.bay);
                 Event::Erased { bay, results }
             }
         }
@@ -551,13 +558,8 @@ impl Docked<'_> {
         }
     }
 
-    fn erase(&mut self, permit: &ErasePermit) -> EraseResult {
-        match self.camera.erase(permit) {
-            Ok(()) => EraseResult::Erased,
-            Err(CameraError::NoSuchFile(_)) => EraseResult::Absent,
-            Err(CameraError::Gone) => EraseResult::Gone,
-            Err(error) => EraseResult::Failed(chain(&error)),
-        }
+    fn erase(&mut self, approval: Approval, watch: &Watch) -> EraseResult {
+        erase(&mut *self.camera, approval, Patience::default(), watch)
     }
 }
 

@@ -5,8 +5,8 @@
 
 use super::{DaemonError, doors::Doors};
 use crate::{
-    dock::{Action, Command, Dock, Event, Step, View},
-    journal::{Journal, JournalView},
+    dock::{Action, Command, Dock, Event, LogDamage, Step, View},
+    journal::{Damage, Journal, JournalView},
     types::{
         Actor,
         fact::{Fact, NewFact},
@@ -224,7 +224,13 @@ impl Loop {
             self.journal.commit_blocking(step.facts, now)?;
         }
         for action in step.actions {
-            self.perform(action);
+            match action {
+                Action::AcceptDamage { first_seq, by, reason } => {
+                    let left = self.journal.accept(first_seq, by, now, reason)?;
+                    self.dock.set_journal_damage(left.map(log_damage));
+                }
+                action => self.perform(action),
+            }
         }
         Ok(())
     }
@@ -242,6 +248,12 @@ impl Loop {
             }
         }
     }
+}
+
+/// Damage as the rules know it.
+pub fn log_damage(damage: Damage) -> LogDamage {
+    let words = damage.to_string();
+    LogDamage { first_seq: damage.first_seq, last_seq: damage.last_seq, words }
 }
 
 fn add(whole: &mut Step, step: Step) {
@@ -296,6 +308,16 @@ fn loudly(facts: &[NewFact]) {
             }
             Fact::ReleaseFailed { segment, words } => {
                 tracing::warn!(%segment, "not released: {words}");
+            }
+            Fact::SourceChanged { segment, read } => {
+                let sha256 = read.sha256;
+                tracing::error!(%segment, %sha256, "replaced on its camera after it was copied");
+            }
+            Fact::LogDamaged { words, .. } => {
+                tracing::error!("the custody log is damaged, nothing is released: {words}");
+            }
+            Fact::DamageAccepted { first_seq, reason, .. } => {
+                tracing::warn!(first_seq, "damage of the custody log accepted: {reason}");
             }
             Fact::CameraDocked { bay, camera, .. } => tracing::info!(%bay, %camera, "docked"),
             Fact::CameraRemoved { bay, camera } => tracing::info!(%bay, %camera, "removed"),

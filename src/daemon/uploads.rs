@@ -283,7 +283,8 @@ fn failed(machine: &Upload, retry_at: Timestamp, failure: Option<&StoreError>) -
         | Fault::Full
         | Fault::Denied
         | Fault::Skewed
-        | Fault::NotTheStore => true,
+        | Fault::NotTheStore
+        | Fault::Untrusted { .. } => true,
         Fault::Missing
         | Fault::Conflict
         | Fault::Exists

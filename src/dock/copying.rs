@@ -42,6 +42,7 @@ impl Dock {
             bay.work = Some(Work::Copy(segment));
             bay.last_copy = self.copies_given;
         }
+        self.give_way(name, step);
         step.act(Action::Copy { bay: name.clone(), segment, object, source: state.segment.source });
         Ok(true)
     }

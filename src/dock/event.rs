@@ -2,7 +2,7 @@
 
 use crate::{
     evidence::Plan,
-    release::ErasePermit,
+    release::Approval,
     types::{
         Actor, BayName, CameraId, Class, ObjectId, ReceiptLevel, RecordingId, SegmentId,
         fact::{
@@ -79,6 +79,8 @@ pub enum Event {
     /// The spool has no file for an object that still needs one.
     SpoolMissing {
         object: ObjectId,
+        /// A receipt on the disk says the store has it: its line in the log was lost.
+        stored: Option<(ReceiptLevel, Option<String>)>,
     },
     Asked {
         actor: Actor,
@@ -145,6 +147,10 @@ pub enum EraseResult {
     /// It was not there any more.
     Absent,
     Failed(String),
+    /// The file there is another one, by two equal reads; nothing was done to it.
+    Changed(Hashed),
+    /// Told to stop reading; nothing was done.
+    GaveWay,
     /// The camera went away before this one's turn.
     Gone,
 }
@@ -180,9 +186,11 @@ pub enum Command {
     },
     Resume {
         target: Target,
+        reason: Option<String>,
     },
     Retry {
         target: Target,
+        reason: Option<String>,
     },
     Hold {
         target: Target,
@@ -201,6 +209,11 @@ pub enum Command {
     Reclass {
         recording: RecordingId,
         class: Class,
+        reason: String,
+    },
+    /// Go on with the damage of the custody log that begins at this line.
+    AcceptDamage {
+        first_seq: u64,
         reason: String,
     },
     /// Look at every docked camera again, and at everything that could be released, now.
@@ -228,9 +241,22 @@ pub enum Action {
         segment: SegmentId,
         source: Source,
     },
+    /// Where an approval asks for it, read and compare first.
     Erase {
         bay: BayName,
-        permits: Vec<ErasePermit>,
+        approvals: Vec<Approval>,
+    },
+    /// Give way: end the reading before an erase in this bay.
+    StopErase {
+        bay: BayName,
+    },
+    /// Takes note of what a person has accepted; the answer is [`Dock::set_journal_damage`].
+    ///
+    /// [`Dock::set_journal_damage`]: super::Dock::set_journal_damage
+    AcceptDamage {
+        first_seq: u64,
+        by: Actor,
+        reason: String,
     },
     SealRecord {
         recording: RecordingId,

@@ -127,11 +127,11 @@ impl Fold<'_> {
                 Ok(())
             }
             Fact::Paused { target, reason } => self.mark(key::pause(target), at, reason),
-            Fact::Resumed { target } => {
+            Fact::Resumed { target, .. } => {
                 self.table.remove(&key::pause(target));
                 Ok(())
             }
-            Fact::RetryAsked { target } => self.retry(target),
+            Fact::RetryAsked { target, .. } => self.retry(target),
             Fact::Reclassed { recording, class, .. } => self.reclassed(*recording, *class),
             Fact::Releasing { segment, .. } => self.stage(*segment, Stage::Releasing),
             Fact::Released { segment } => self.stage(*segment, Stage::Released),
@@ -139,6 +139,18 @@ impl Fold<'_> {
                 self.segment(*segment, |s| s.trouble = Some(words.clone()))?;
                 self.stage(*segment, Stage::Receipted)
             }
+            Fact::SourceChanged { segment, .. } => {
+                self.totals.sources_changed += 1;
+                self.segment(*segment, |s| {
+                    s.replaced = true;
+                    s.trouble = Some("another file lies in its place on the camera".into());
+                })
+            }
+            Fact::LogDamaged { .. } => {
+                self.totals.log_damages += 1;
+                Ok(())
+            }
+            Fact::DamageAccepted { .. } => Ok(()),
             Fact::LogRepaired { .. } => {
                 self.totals.log_repairs += 1;
                 Ok(())
@@ -334,6 +346,7 @@ impl Fold<'_> {
             receipt: None,
             second_read: None,
             superseded: false,
+            replaced: false,
         };
         self.totals.stages[Stage::Seen as usize].add(segment.source.size);
         let class = self.class_of(&state)?;

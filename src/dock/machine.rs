@@ -94,6 +94,18 @@ pub struct Bay {
     pub(super) last_copy: u64,
     /// Erase batches in a row of which nothing was erased.
     pub(super) erase_failures: u32,
+    /// The last second read that gave what was sealed, and when.
+    pub(super) fresh: Option<(SegmentId, Timestamp)>,
+    /// Since when clearing gives way to copying elsewhere.
+    pub(super) yields_since: Option<Timestamp>,
+}
+
+/// Damage of the custody log, as the rules and people need to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogDamage {
+    pub first_seq: u64,
+    pub last_seq: u64,
+    pub words: String,
 }
 
 impl Bay {
@@ -127,7 +139,7 @@ pub struct Dock {
     /// Receipts, their placing and the clearing of the spool, under way.
     pub(super) finishing: BTreeMap<ObjectId, Option<Timestamp>>,
     pub(super) describing: Describing,
-    pub(super) journal_damaged: bool,
+    pub(super) journal_damage: Option<LogDamage>,
     pub(super) stopped: bool,
 }
 
@@ -148,18 +160,18 @@ impl Dock {
             store_wait: None,
             finishing: BTreeMap::new(),
             describing: Describing::default(),
-            journal_damaged: false,
+            journal_damage: None,
             stopped: false,
         }
     }
 
-    /// While the journal has a damaged line nothing is released.
-    pub fn set_journal_damaged(&mut self, damaged: bool) {
-        self.journal_damaged = damaged;
+    /// While the journal is damaged nothing is released.
+    pub fn set_journal_damage(&mut self, damage: Option<LogDamage>) {
+        self.journal_damage = damage;
     }
 
-    pub fn journal_is_damaged(&self) -> bool {
-        self.journal_damaged
+    pub fn journal_damage(&self) -> Option<&LogDamage> {
+        self.journal_damage.as_ref()
     }
 
     pub fn settings(&self) -> &Settings {
@@ -231,7 +243,9 @@ impl Dock {
             Event::SecondRead { bay, segment, result } => {
                 self.handle_second_read(now, &bay, segment, result, view, &mut step)?;
             }
-            Event::Erased { bay, results } => self.handle_erased(now, &bay, results, &mut step),
+            Event::Erased { bay, results } => {
+                self.handle_erased(now, &bay, results, view, &mut step)?;
+            }
             Event::UploadEnded { object, end } => {
                 self.handle_upload_ended(object, end, &mut step);
             }
@@ -264,7 +278,10 @@ impl Dock {
                 self.bays.values_mut().for_each(|bay| bay.spool_full = false);
                 step.fact(Fact::SpoolFreed { object });
             }
-            Event::SpoolMissing { object } => {
+            Event::SpoolMissing { object, stored: Some((level, version)) } => {
+                step.fact(Fact::Stored { object, level, version });
+            }
+            Event::SpoolMissing { object, stored: None } => {
                 let words = "its file is missing from the spool".to_owned();
                 step.fact(Fact::SpoolDamaged { object, words });
             }
@@ -290,8 +307,15 @@ impl Dock {
         let mut turns: Vec<(u64, BayName)> =
             self.bays.iter().map(|(name, bay)| (bay.last_copy, name.clone())).collect();
         turns.sort();
+        let mut free = Vec::new();
         for (_, bay) in turns {
-            self.poll_bay(now, &bay, view, &mut step)?;
+            if self.poll_bay(now, &bay, view, &mut step)? {
+                free.push(bay);
+            }
+        }
+        // Copying first, in whatever bay: clearing reads cameras too.
+        for bay in free {
+            self.poll_release(now, &bay, view, &mut step)?;
         }
         self.poll_records(now, view, &mut step)?;
         self.poll_finishing(now, view, &mut step)?;
@@ -368,6 +392,8 @@ impl Dock {
             release: ReleasePass::default(),
             last_copy: 0,
             erase_failures: 0,
+            fresh: None,
+            yields_since: None,
         };
         self.bays.insert(bay, docked);
     }
@@ -419,20 +445,21 @@ impl Dock {
         Some(docked)
     }
 
+    /// True when the bay has nothing else to do than to be cleared.
     fn poll_bay(
         &mut self,
         now: Timestamp,
         name: &BayName,
         view: &dyn View,
         step: &mut Step,
-    ) -> Result<(), IndexBroken> {
+    ) -> Result<bool, IndexBroken> {
         // What the listing told is not folded yet: nothing is decided about this camera before.
         if self.poll_ingest(now, name, view, step)? {
-            return Ok(());
+            return Ok(false);
         }
-        let Some(bay) = self.bays.get_mut(name) else { return Ok(()) };
+        let Some(bay) = self.bays.get_mut(name) else { return Ok(false) };
         if bay.work.is_some() || bay.ingest.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         if bay.list_due && bay.list_retry_at.is_none_or(|at| now >= at) {
             bay.work = Some(Work::List);
@@ -440,18 +467,15 @@ impl Dock {
             bay.list_covers_work = true;
             bay.list_began = Some(now);
             step.act(Action::List { bay: name.clone() });
-            return Ok(());
+            return Ok(false);
         }
         if bay.listed_at.is_none() {
-            return Ok(());
+            return Ok(false);
         }
         if self.poll_copy(now, name, view, step)? {
-            return Ok(());
+            return Ok(false);
         }
         // A pause stops the dock's hands altogether: nothing is erased during one either.
-        if self.is_paused(name, view)? {
-            return Ok(());
-        }
-        self.poll_release(now, name, view, step)
+        Ok(!self.is_paused(name, view)?)
     }
 }

@@ -22,7 +22,7 @@ mod uploading;
 
 pub use event::{Action, Command, Event, Step};
 pub use fold::{FOLD_VERSION, fold};
-pub use machine::{Dock, IdSource, Settings};
+pub use machine::{Dock, IdSource, LogDamage, Settings};
 pub use people::describe;
 pub use state::{Records, Stage};
 pub use table::{IndexBroken, MemoryTable, Table, View, Visit};

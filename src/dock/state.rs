@@ -156,6 +156,8 @@ pub enum FileTrouble {
     Unsound { verdict: Verdict, seq: u64 },
     /// Two reads of the camera gave different bytes.
     ReadsDiffer,
+    /// Another file of the same size and time lay in its place when it was to be erased.
+    Replaced,
     /// It left its camera before it was copied, and not by the dock.
     Lost,
 }
@@ -169,6 +171,7 @@ impl FileTrouble {
             (Some(sealed), _) if !sealed.verdict.is_sound() => {
                 Some(Self::Unsound { verdict: sealed.verdict, seq: sealed.seq })
             }
+            (Some(_), _) if state.replaced => Some(Self::Replaced),
             (Some(_), Some((_, false))) => Some(Self::ReadsDiffer),
             (Some(_), _) => None,
         }
@@ -237,6 +240,9 @@ pub struct SegmentState {
     /// It vanished only in that the same file has grown, or is spoken of differently.
     #[serde(default)]
     pub superseded: bool,
+    /// Another file lies in its place on the camera, found when it was to be erased.
+    #[serde(default)]
+    pub replaced: bool,
 }
 
 /// What sealing established.
@@ -335,6 +341,10 @@ pub struct Totals {
     pub index_rebuilds: u64,
     pub log_repairs: u64,
     pub second_reads_differing: u64,
+    #[serde(default)]
+    pub sources_changed: u64,
+    #[serde(default)]
+    pub log_damages: u64,
 }
 
 impl Totals {

@@ -118,6 +118,11 @@ impl<P: Pipes> Session<P> {
         matches!(self.state, State::Open | State::Reading(_))
     }
 
+    /// Whether order could not be restored and will not be tried again: only a power cycle helps.
+    pub fn is_wedged(&self) -> bool {
+        matches!(self.state, State::Wedged) && self.recoveries >= self.limits.recoveries
+    }
+
     /// Gives the pipes back, as they are.
     pub fn into_pipes(self) -> P {
         self.pipes

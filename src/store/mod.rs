@@ -12,7 +12,7 @@ pub mod sim;
 mod tests;
 
 pub use crate::transfer::{
-    Enforces, Fault, ListedPart, ObjectHead, OpenUpload, PartAck, StoreError,
+    Distrust, Enforces, Fault, ListedPart, ObjectHead, OpenUpload, PartAck, StoreError,
 };
 pub use limiter::Limiter;
 pub use perform::perform;

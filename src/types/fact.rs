@@ -510,9 +510,13 @@ pub enum Fact {
     },
     Resumed {
         target: Target,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     RetryAsked {
         target: Target,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// The class was changed after the recording was seen.
     Reclassed {
@@ -539,6 +543,28 @@ pub enum Fact {
     ReleaseFailed {
         segment: SegmentId,
         words: String,
+    },
+    /// Read again right before its erase, and other bytes than were sealed: the file was replaced
+    /// after it was copied. Nothing was erased; what is there now is seen as new footage.
+    SourceChanged {
+        segment: SegmentId,
+        read: Hashed,
+    },
+    /// Lines of this log are missing, changed, or proved to have been other ones: nothing is
+    /// released until they are back, or until somebody accepts it. `proved_hash` is that of line
+    /// `last_seq`, where something outside the log proves it.
+    LogDamaged {
+        first_seq: u64,
+        last_seq: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proved_hash: Option<Sha256Digest>,
+        words: String,
+    },
+    /// Somebody has looked at the damage that begins at line `first_seq` and goes on with it.
+    DamageAccepted {
+        first_seq: u64,
+        last_seq: u64,
+        reason: String,
     },
     /// A torn last line was cut off at start.
     LogRepaired {

@@ -42,7 +42,8 @@ pub struct Volume {
 #[derive(Debug, Clone)]
 pub struct Card {
     volumes: Vec<Volume>,
-    caveats: Vec<String>,
+    /// What was seen beside them; holds no files.
+    beside: Listing,
 }
 
 impl Volume {
@@ -156,33 +157,37 @@ impl Card {
             }
         }
         if volumes.is_empty() {
-            unread.extend(caveats.finish());
+            let mut beside = Listing::default();
+            caveats.finish(&mut beside);
+            unread.extend(beside.caveats.into_iter().chain(beside.unread));
             return Err(VolumeError::NotReadable(format!(
                 "nothing on the card can be read: {}; an administrator can mount it \
                  (ro,nodev,nosuid,noexec) and dock that folder",
                 unread.join("; ")
             )));
         }
-        unread.into_iter().for_each(|words| caveats.add(words));
+        unread.into_iter().for_each(|words| caveats.unread(words));
         if volumes.len() > 1 {
             for volume in &mut volumes {
                 volume.prefix = format!("volume-{}", volume.number);
             }
         }
-        Ok(Self { volumes, caveats: caveats.finish() })
+        let mut beside = Listing::default();
+        caveats.finish(&mut beside);
+        Ok(Self { volumes, beside })
     }
 
     pub fn volumes(&self) -> &[Volume] {
         &self.volumes
     }
 
-    /// All files of all volumes, sorted, with caveats for whatever could not be had. A card with
+    /// All files of all volumes, sorted, and in words whatever could not be had. A card with
     /// several volumes has a folder `volume-N` for each.
     ///
     /// # Errors
     /// [`VolumeError::TooMuch`].
     pub fn list(&self, dev: &dyn ReadAt) -> Result<Listing, VolumeError> {
-        let mut listing = Listing { files: Vec::new(), caveats: self.caveats.clone() };
+        let mut listing = self.beside.clone();
         for volume in &self.volumes {
             list::append(dev, volume, &mut listing)?;
         }

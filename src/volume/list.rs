@@ -76,7 +76,12 @@ pub(super) fn append(
                 let label = path.as_ref().map_or(&entry.name[..], |path| path.as_bytes());
                 let index = if path.is_some() { files.len() } else { usize::MAX };
                 if let Some(words) = owners.check(&mut walk, &entry, index) {
-                    walk.caveats.about(label, &words);
+                    // An empty file would be listed, copied and called whole.
+                    if entry.size == 0 {
+                        walk.caveats.unread_at(label, &words);
+                    } else {
+                        walk.caveats.about(label, &words);
+                    }
                 }
                 if let Some(path) = path {
                     let (size, modified_ms) = (entry.size, entry.modified_ms);
@@ -106,13 +111,13 @@ pub(super) fn append(
     for file in files {
         if kept.last().is_some_and(|before| before.path == file.path) {
             let words = format!("a second file of this name, of {} bytes, not listed", file.size);
-            walk.caveats.about(file.path.as_bytes(), &words);
+            walk.caveats.unread_at(file.path.as_bytes(), &words);
         } else {
             kept.push(file);
         }
     }
     listing.files.extend(kept);
-    listing.caveats.extend(walk.caveats.finish());
+    walk.caveats.finish(listing);
     Ok(())
 }
 

@@ -19,7 +19,7 @@
 //! **Invariants**
 //! - Nothing on a card makes it panic, loop or take more memory than stated below. Chains are walked
 //!   lazily: a reader needs the same memory for 1 KiB as for 1 TiB, however fragmented.
-//! - A listing holds everything or says in its caveats what it lacks. A card of which nothing can be
+//! - A listing holds everything, or its `unread` says what it lacks. A card of which nothing can be
 //!   read is an error, never an empty listing.
 //! - Names are kept without loss: UTF-16 becomes UTF-8, an unpaired surrogate the three bytes it has
 //!   in WTF-8, and a short name keeps the bytes of its unknown code page.
@@ -76,7 +76,7 @@ pub const DIRECTORY_BYTES_MAX: u64 = 128 << 20;
 /// Runs of clusters that are compared to find files that share some; also the most a file may have
 /// that is to be erased.
 pub const RUNS_MAX: usize = 131_072;
-/// Caveats that are told one by one.
+/// Caveats of a volume, of each kind, that are told one by one.
 pub const CAVEATS_MAX: usize = 100;
 
 /// Bytes at a place: a block device, an image, a slice.

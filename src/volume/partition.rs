@@ -44,7 +44,7 @@ pub(super) fn parts(dev: &dyn ReadAt, first: &[u8], caveats: &mut Caveats) -> (V
                 parts
             }
             None => {
-                caveats.add("the partition table (GPT) is damaged, and so is its copy".into());
+                caveats.unread("the partition table (GPT) is damaged, and so is its copy".into());
                 return (Vec::new(), false);
             }
         }
@@ -56,13 +56,14 @@ pub(super) fn parts(dev: &dyn ReadAt, first: &[u8], caveats: &mut Caveats) -> (V
         return (vec![whole], false);
     }
     if parts.len() > PARTITIONS_MAX {
-        caveats.add(format!("more than {PARTITIONS_MAX} partitions; the rest was not looked at"));
+        caveats
+            .unread(format!("more than {PARTITIONS_MAX} partitions; the rest was not looked at"));
         parts.truncate(PARTITIONS_MAX);
     }
     parts.retain(|part| {
         let inside = part.start < dev.bytes();
         if !inside {
-            caveats.add(format!("partition {} begins beyond the end of the card", part.number));
+            caveats.unread(format!("partition {} begins beyond the end of the card", part.number));
         }
         inside
     });
@@ -103,7 +104,7 @@ fn logical(dev: &dyn ReadAt, extended: u64, parts: &mut Vec<Part>, caveats: &mut
         let mut sector = [0; 512];
         let read = dev.read_at(at * 512, &mut sector);
         if read.is_err() || u16_at(&sector, 510) != 0xaa55 {
-            caveats.add(format!("the table of the logical partition {number} is damaged"));
+            caveats.unread(format!("the table of the logical partition {number} is damaged"));
             return;
         }
         let (own, next) = (&sector[446..462], &sector[462..478]);
@@ -117,7 +118,7 @@ fn logical(dev: &dyn ReadAt, extended: u64, parts: &mut Vec<Part>, caveats: &mut
         }
         // The list only ever leads on; anything else would be a ring.
         if following <= at {
-            caveats.add(format!("the table of the logical partition {number} leads back"));
+            caveats.unread(format!("the table of the logical partition {number} leads back"));
             return;
         }
         at = following;

@@ -137,7 +137,7 @@ impl<'a> Walk<'a> {
     /// Tells of something that makes the walk incomplete.
     fn missed(&mut self, path: &[u8], words: &str) {
         self.complete = false;
-        self.caveats.about(path, words);
+        self.caveats.unread_at(path, words);
     }
 
     fn take(&mut self, open: &mut Open, slot: Slot) -> Result<Taken, VolumeError> {
@@ -191,7 +191,7 @@ impl<'a> Walk<'a> {
         };
         if !entry.folder {
             if let Err(words) = &usable {
-                self.caveats.about(&path, &format!("a file that is not listed: {words}"));
+                self.caveats.unread_at(&path, &format!("a file that is not listed: {words}"));
             }
             return Ok(Taken::Node(Node::File(usable.ok(), entry)));
         }

@@ -176,15 +176,15 @@ fn people_interfere(dock: &Dock) {
         &["pause", "--reason", "moving the dock"][..],
         &["resume"],
         &["pause", "--camera", "BWC-0003", "--reason", "broken plug"],
-        &["resume", "--camera", "BWC-0003"],
+        &["resume", "--camera", "BWC-0003", "--reason", "it is back"],
         &["hold", "--recording", end(&recording), "--reason", "complaint 17"],
         &["unhold", "--recording", &recording, "--reason", "settled"],
         &["hold", "--segment", end(&segment), "--reason", "looks odd"],
-        &["unhold", "--segment", end(&segment)],
+        &["unhold", "--segment", end(&segment), "--reason", "looked at"],
         &["flag", end(&recording), "--reason", "asked for by CID"],
         &["flag", end(&recording), "--class", "unreviewed", "--reason", "a mistake"],
         &["acknowledge", "--camera", "BWC-0003", "--reason", "the card is at the laboratory"],
-        &["retry", "--camera", "BWC-0003"],
+        &["retry", "--camera", "BWC-0003", "--reason", "new cable"],
         &["release"],
     ] {
         let words = fine(dock.run(arguments)).out;

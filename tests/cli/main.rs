@@ -4,6 +4,7 @@
 //! After changing a screen on purpose: `BWVDOCK_BLESS=1 cargo test --test cli`, then review them.
 
 mod concerns;
+mod damage;
 mod dock;
 mod journey;
 mod local;

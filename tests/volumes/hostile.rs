@@ -13,7 +13,7 @@ fn exercise(image: &[u8]) {
     let begun = Instant::now();
     let Ok(card) = Card::open(&image) else { return };
     let Ok(listing) = card.list(&image) else { return };
-    assert!(listing.caveats.len() <= 400);
+    assert!(listing.caveats.len() <= 400 && listing.unread.len() <= 400);
     for file in listing.files.iter().take(40) {
         if let Ok(reader) = card.read(image, &file.path, 0) {
             let mut taken = reader.take(1 << 20);
@@ -121,7 +121,7 @@ fn an_unreadable_part_of_a_folder_is_told_and_the_rest_is_listed() {
     let worn = Worn(&image, at..at + 512);
     let card = Card::open(&worn).unwrap();
     let listing = card.list(&worn).unwrap();
-    assert!(listing.caveats.iter().any(|c| c.contains("cannot be read")), "{:?}", listing.caveats);
+    assert!(listing.unread.iter().any(|c| c.contains("cannot be read")), "{:?}", listing.unread);
     assert!(listing.files.iter().any(|file| file.path == path("readme.txt")));
     let file = listing.files.iter().find(|file| file.path == path("A.TXT")).unwrap();
     let refused = card.erasure(&worn, &file.path, file.size, None).unwrap_err();
@@ -159,7 +159,8 @@ fn set_link(image: &mut [u8], cluster: u16, value: u16) {
 }
 
 fn caveats(image: &[u8]) -> String {
-    Card::open(&image).unwrap().list(&image).unwrap().caveats.join("\n")
+    let listing = Card::open(&image).unwrap().list(&image).unwrap();
+    [listing.caveats, listing.unread].concat().join("\n")
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub fn content(card: &Card, dev: &dyn ReadAt, name: &SourcePath) -> std::io::Res
 pub fn contents(image: &[u8], allowed: &[&str]) -> BTreeMap<String, String> {
     let card = Card::open(&image).unwrap();
     let listing = card.list(&image).unwrap();
-    for caveat in &listing.caveats {
+    for caveat in listing.caveats.iter().chain(&listing.unread) {
         assert!(allowed.iter().any(|words| caveat.contains(words)), "{caveat}");
     }
     let read = |file: &bwvdock::types::FileEntry| {

@@ -24,6 +24,12 @@ fn dock(camera: SimResponder) -> (PtpCamera<SimPipes>, SimPipes) {
     (camera, pipes)
 }
 
+fn dock_again(pipes: SimPipes) -> PtpCamera<SimPipes> {
+    // What was on its way went with the power.
+    pipes.clone().class_out(crate::ptp::ClassRequest::DeviceReset, &[], EVENT_WAIT).unwrap();
+    PtpCamera::open(pipes, None, EraseMode::Allowed, Limits::default()).unwrap()
+}
+
 fn pattern(bytes: usize) -> Vec<u8> {
     static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| {
         let mut data = vec![0; 2_500_000];
@@ -338,6 +344,20 @@ fn a_listing_is_whole_or_an_error() {
     pipes.camera().gone = true;
     assert!(matches!(camera.list(), Err(CameraError::Gone)));
     assert!(!camera.is_present());
+}
+
+#[test]
+fn a_camera_that_talks_nonsense_for_good_is_wedged_and_still_there() {
+    let (mut camera, pipes) = dock(two_files());
+    assert!(!camera.is_wedged());
+    let trouble = Trouble::Endless { claimed: 50 };
+    pipes.camera().faults.push(SimFault { operation: None, times: u32::MAX, trouble });
+    let failures = (0..10).filter(|_| camera.list().is_err()).count();
+    assert!(failures == 10 && camera.is_wedged() && camera.is_present());
+    // A power cycle makes it another docking.
+    pipes.camera().faults.clear();
+    pipes.camera().forget_session();
+    assert_eq!(dock_again(pipes).list().unwrap().files.len(), 2);
 }
 
 // --- reading -----------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ use std::ops::ControlFlow;
 pub enum ConcernKind {
     /// A file whose manifest was changed, or signed by another.
     BadSignature,
+    /// Another file of the same size and time took its place.
+    Replaced,
     /// A file failed its check.
     Unsound,
     /// Two reads of one file gave different bytes.
@@ -135,6 +137,11 @@ fn file(row: FileMatter, state: &SegmentState) -> Concern {
         FileTrouble::ReadsDiffer => {
             let words = "two reads of the camera gave different bytes; the first is stored";
             (ConcernKind::ReadsDiffer, format!("{path}: {words}"))
+        }
+        FileTrouble::Replaced => {
+            let words = "another file of the same size and time lies in its place: it was not \
+                         erased and is copied too";
+            (ConcernKind::Replaced, format!("{path}: {words}"))
         }
         FileTrouble::Lost => {
             let words = "it left the camera before it was copied, and not by this dock";

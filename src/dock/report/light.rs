@@ -93,7 +93,11 @@ fn needs_a_person(open: &[Concern], to_store: u64) -> Option<String> {
             (format!("{n} files failed their check and stay"), open.len() - n)
         }
         (
-            ConcernKind::ReadsDiffer | ConcernKind::Finding | ConcernKind::Gap | ConcernKind::Lost,
+            ConcernKind::ReadsDiffer
+            | ConcernKind::Replaced
+            | ConcernKind::Finding
+            | ConcernKind::Gap
+            | ConcernKind::Lost,
             _,
         ) => (first.words.clone(), open.len() - 1),
     };

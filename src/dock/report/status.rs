@@ -254,11 +254,17 @@ fn problems(
     now: Timestamp,
 ) -> Vec<String> {
     let mut problems = Vec::new();
-    if dock.journal_is_damaged() {
-        problems.push(
-            "the custody log has a damaged line: nothing is released; run `bwvdock custody verify`"
-                .to_owned(),
-        );
+    if let Some(damage) = dock.journal_damage() {
+        problems.push(format!(
+            "the custody log is damaged: {}; nothing is released: `bwvdock doctor`",
+            damage.words
+        ));
+    }
+    if totals.sources_changed > 0 {
+        problems.push(format!(
+            "{} replaced on a camera after being copied: not erased, copied as new footage",
+            files_of(totals.sources_changed)
+        ));
     }
     if totals.bad_signature > 0 {
         problems.push(format!(

@@ -22,6 +22,7 @@ pub struct File {
 }
 
 /// How a read ends.
+#[derive(Debug, PartialEq)]
 pub enum Read {
     Whole(Hashed),
     /// Reading failed after a prefix.

@@ -214,7 +214,7 @@ fn a_failed_check_can_be_acknowledged_and_alarms_anew_when_it_fails_anew() {
     assert!(account.clean && account.unsound == 1, "{account:?}");
     assert!(world.camera("C1").has(FIRST));
     let target = crate::types::fact::Target::Segment(world.id("C1", FIRST));
-    world.ask(Command::Retry { target });
+    world.ask(Command::Retry { target, reason: None });
     world.settle();
     assert_eq!(light(&world).light, Light::Red);
 }

@@ -9,13 +9,13 @@ use crate::{
             SegmentState, Totals, class_slot, key, segment_of,
         },
     },
-    release::ErasePermit,
+    release::Approval,
     types::{Class, FileKind, ObjectId, RecordingId, SegmentId, Verdict, fact::Gap},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The law, looked at when the permit is given out: its facts are folded by then.
-pub fn the_law(world: &World, permit: &ErasePermit) {
+pub fn the_law(world: &World, permit: &Approval) {
     let table = &world.table;
     let state = table.segment(permit.segment()).unwrap().expect("a permit for nothing");
     let path = &state.segment.source.path;
@@ -39,7 +39,7 @@ pub fn the_law(world: &World, permit: &ErasePermit) {
     assert!(records.any(|(record, _)| receipted(record)), "{path}: no stored record names it");
     assert!(table.hold_over(&state.segment).unwrap().is_none(), "{path}: held");
     what_describes_goes_last(table, &state, &recording);
-    assert!(!world.dock.journal_is_damaged());
+    assert!(world.dock.journal_damage().is_none());
 }
 
 /// A manifest and its sidecars stay while anything of their recording is on the camera, not in the
@@ -76,7 +76,8 @@ fn one_thing_at_a_time(world: &World) {
     let (mut copies, mut uploads) = (0, 0);
     for pending in &world.pending {
         let current = world.bays.values().any(|(_, number)| Some(*number) == pending.docking);
-        if current {
+        // To be told to stop is no work.
+        if current && !matches!(pending.action, Action::StopErase { .. }) {
             *busy.entry(pending.docking).or_insert(0) += 1;
             copies += usize::from(matches!(pending.action, Action::Copy { .. }));
         }

@@ -10,6 +10,7 @@ mod invariants;
 mod life;
 mod many;
 mod reports;
+mod rereads;
 mod store;
 mod trouble;
 mod walk;

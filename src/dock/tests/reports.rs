@@ -202,7 +202,7 @@ fn why_names_what_a_file_waits_for() {
     world.ask(Command::Pause { target: Target::Dock, reason: "lunch".into() });
     assert!(why(&world).0.contains("copying is paused") && why(&world).1.contains("resume"));
     assert_eq!(status(&world).paused.as_deref(), Some("lunch"));
-    world.ask(Command::Resume { target: Target::Dock });
+    world.ask(Command::Resume { target: Target::Dock, reason: None });
     world.spool_full = true;
     world.run();
     assert!(why(&world).0.contains("the spool is full"), "{}", why(&world).0);

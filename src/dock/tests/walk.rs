@@ -82,15 +82,15 @@ fn anything(world: &mut World, random: &mut Random) -> String {
                 0 => Command::Hold { target, reason: reason() },
                 1 => Command::Unhold { target, reason: reason() },
                 2 => Command::Pause { target, reason: reason() },
-                3 => Command::Resume { target },
-                4 => Command::Retry { target },
+                3 => Command::Resume { target, reason: None },
+                4 => Command::Retry { target, reason: None },
                 5 => Command::Release,
                 _ => match target {
                     Target::Recording(recording) => {
                         let class = [Class::Evidential, Class::Unreviewed][random.below(2)];
                         Command::Reclass { recording, class, reason: reason() }
                     }
-                    target => Command::Retry { target },
+                    target => Command::Retry { target, reason: None },
                 },
             };
             let said = format!("{command:?}");
@@ -171,7 +171,7 @@ fn heal(world: &mut World) {
             world.ask(Command::Unhold { target: target.clone(), reason: "healed".into() });
         }
         if marks.iter().any(|key| *key == crate::dock::state::key::pause(&target)) {
-            world.ask(Command::Resume { target });
+            world.ask(Command::Resume { target, reason: None });
         }
     }
     for place in ["1", "2", "3"] {
@@ -179,7 +179,7 @@ fn heal(world: &mut World) {
     }
     world.dock("1", "C1");
     world.dock("2", "C2");
-    world.ask(Command::Retry { target: Target::Dock });
+    world.ask(Command::Retry { target: Target::Dock, reason: None });
     world.settle();
 }
 

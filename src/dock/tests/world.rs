@@ -121,6 +121,7 @@ pub fn settings() -> Settings {
             level_min: ReceiptLevel::ReadBack,
             age_min: SignedDuration::ZERO,
             erase_unverified: true,
+            reread: true,
         },
         key_prefix: String::new(),
         lock_for: None,
@@ -136,6 +137,8 @@ pub fn name_of(action: &Action) -> &'static str {
         Action::StopCopy { .. } => "stop copy",
         Action::SecondRead { .. } => "second read",
         Action::Erase { .. } => "erase",
+        Action::StopErase { .. } => "stop erase",
+        Action::AcceptDamage { .. } => "accept damage",
         Action::SealRecord { .. } => "record",
         Action::Discard { .. } => "discard",
         Action::Upload { .. } => "upload",
@@ -257,14 +260,15 @@ impl World {
             | Action::Copy { bay, .. }
             | Action::StopCopy { bay }
             | Action::SecondRead { bay, .. }
+            | Action::StopErase { bay }
             | Action::Erase { bay, .. } => {
                 let docked = self.bays.get(bay);
                 Some(docked.unwrap_or_else(|| panic!("work for an empty bay: {action:?}")).1)
             }
             _ => None,
         };
-        if let Action::Erase { permits, .. } = &action {
-            permits.iter().for_each(|permit| invariants::the_law(self, permit));
+        if let Action::Erase { approvals, .. } = &action {
+            approvals.iter().for_each(|permit| invariants::the_law(self, permit));
         }
         if let Action::Upload { object } = &action {
             let twice =
@@ -376,9 +380,9 @@ impl World {
         self.seed += 7919;
         let ids = Random(self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let settings = self.dock.settings().clone();
-        let damaged = self.dock.journal_is_damaged();
+        let damage = self.dock.journal_damage().cloned();
         self.dock = Dock::new(settings, Box::new(ids));
-        self.dock.set_journal_damaged(damaged);
+        self.dock.set_journal_damage(damage);
         self.start();
         for (bay, (camera, _)) in self.bays.clone() {
             self.dock(bay.as_str(), &camera);
@@ -434,8 +438,21 @@ impl World {
                 };
                 Event::SecondRead { bay, segment, result }
             }
-            Action::Erase { bay, permits } => {
-                let results = permits.iter().map(|p| (p.segment(), self.erase(docking, p)));
+            Action::StopErase { bay } => {
+                let erase =
+                    |p: &Pending| p.docking == docking && matches!(p.action, Action::Erase { .. });
+                let at = self.pending.iter().position(erase)?;
+                let Pending { action, .. } = self.pending.remove(at)?;
+                let Action::Erase { approvals, .. } = action else { return None };
+                let results = approvals.iter().map(|a| (a.segment(), EraseResult::GaveWay));
+                Event::Erased { bay, results: results.collect() }
+            }
+            Action::AcceptDamage { .. } => {
+                self.dock.set_journal_damage(None);
+                return None;
+            }
+            Action::Erase { bay, approvals } => {
+                let results = approvals.iter().map(|a| (a.segment(), self.erase(docking, a)));
                 Event::Erased { bay, results: results.collect() }
             }
             Action::SealRecord { recording, object } => {
@@ -505,14 +522,24 @@ impl World {
         }
     }
 
-    fn erase(&mut self, docking: Option<u64>, permit: &crate::release::ErasePermit) -> EraseResult {
-        let source = permit.source();
+    fn erase(&mut self, docking: Option<u64>, approval: &crate::release::Approval) -> EraseResult {
+        let source = approval.source();
         let Some(camera) = self.docked_camera(docking) else { return EraseResult::Gone };
         match camera.still(source) {
             None => EraseResult::Absent,
             Some(false) => EraseResult::Failed("it is another file now".into()),
             Some(true) if camera.refuses_erase => EraseResult::Failed("write protected".into()),
             Some(true) => {
+                if approval.needs_read() {
+                    let sealed = Read::Whole(approval.plain());
+                    match (camera.read(source), camera.read(source)) {
+                        (first, _) if first == sealed => {}
+                        (Read::Whole(first), Read::Whole(second)) if first == second => {
+                            return EraseResult::Changed(first);
+                        }
+                        _ => return EraseResult::Failed("it reads unreliably".into()),
+                    }
+                }
                 let file = camera.files.remove(&source.path).unwrap();
                 let content = Sha256Digest::of(&file.bytes);
                 assert!(
@@ -573,6 +600,21 @@ impl World {
     pub fn left(&self, camera: &str) -> Vec<String> {
         let files = self.cameras[camera].files.keys().map(ToString::to_string);
         files.filter(|path| path != "camera.json").collect()
+    }
+
+    /// Of the erases given out: whether a read is asked for.
+    pub fn approvals(&self) -> Vec<bool> {
+        let erases = self.pending.iter().filter_map(|p| match &p.action {
+            Action::Erase { approvals, .. } => Some(approvals),
+            _ => None,
+        });
+        erases.flatten().map(crate::release::Approval::needs_read).collect()
+    }
+
+    pub fn bay_report(&self, name: &str) -> crate::dock::report::BayReport {
+        let now = crate::dock::report::Now::default();
+        let all = crate::dock::report::bay_reports(&self.dock, &now, self.now, &self.table);
+        all.unwrap().into_iter().find(|report| report.bay.as_str() == name).unwrap()
     }
 
     /// Objects that are not in the store.

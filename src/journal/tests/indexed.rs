@@ -122,17 +122,8 @@ fn corrupted_anywhere_it_is_either_right_or_made_again() {
 }
 
 #[test]
-fn ahead_of_the_log() {
-    let dock = Dock::with_lines(9);
-    dock.edit(|text| text.lines().take(7).map(|line| format!("{line}\n")).collect());
-    expect_rebuilt(&dock, "had seen line 9");
-}
-
-#[test]
 fn of_another_dock() {
-    for (theirs, words) in
-        [(4, "is not in this log"), (9, "another line 9"), (12, "had seen line 12")]
-    {
+    for theirs in [4, 9, 12] {
         let dock = Dock::with_lines(9);
         let mut other = Dock::new();
         other.options.dock = "dock-2".parse().unwrap();
@@ -143,7 +134,7 @@ fn of_another_dock() {
         journal.close().unwrap();
         fs::remove_dir_all(&dock.options.index_dir).unwrap();
         fs::rename(&other.options.index_dir, &dock.options.index_dir).unwrap();
-        expect_rebuilt(&dock, words);
+        expect_rebuilt(&dock, "another dock");
     }
 }
 

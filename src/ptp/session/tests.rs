@@ -271,6 +271,7 @@ fn a_camera_that_never_gets_back_to_order_is_wedged_and_said_so() {
         last = session.storages().err();
     }
     assert_eq!(last, Some(PtpError::Wedged));
+    assert!(session.is_wedged());
     assert!(session.elapsed() - before < Duration::from_secs(120));
 }
 

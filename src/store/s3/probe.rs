@@ -20,6 +20,9 @@ pub struct Probe {
     pub enforces: Enforces,
 }
 
+/// Uploads of earlier probes, ended by a kill or a power cut, that one probe tidies away.
+const STALE_MAX: usize = 16;
+
 const BODY: &[u8] = b"bwvdock asks what this store enforces\n";
 
 impl S3 {
@@ -32,6 +35,7 @@ impl S3 {
         let object = probe_object(format!("{prefix}bwvdock-probe"));
         let signature = self.refuses_wrong_signature(&object.key).await?;
         self.put_small(&object.key, BODY.to_vec(), "text/plain").await?;
+        self.tidy(&object.key).await;
         let upload = self.create(&object).await?;
         let seen = self.probe_upload(&object, &upload).await;
         // After a Complete that was refused the upload is still there; else this finds nothing.
@@ -39,6 +43,17 @@ impl S3 {
         let enforces = seen?;
         tidied?;
         Ok(Probe { signature, enforces })
+    }
+
+    /// Aborts what earlier probes of this dock left open, under exactly this key. A store that
+    /// lists nothing, or a right that is lacking, leaves it to the bucket's lifecycle rule.
+    async fn tidy(&self, key: &str) {
+        let Ok(open) = self.open_uploads(key).await else { return };
+        for stale in open.iter().take(STALE_MAX) {
+            if self.abort(key, &stale.id).await.is_err() {
+                return;
+            }
+        }
     }
 
     async fn probe_upload(
@@ -126,6 +141,7 @@ fn refused(error: StoreError) -> Result<(), StoreError> {
         | Fault::Conflict
         | Fault::Exists
         | Fault::NotTheStore
+        | Fault::Untrusted { .. }
         | Fault::Spool => Err(error),
     }
 }

@@ -251,7 +251,9 @@ pub(super) fn sending_failed(call: &'static str, error: reqwest::Error) -> Store
         cause = error.source();
     }
     let fault = match tls_error(&error) {
-        Some(rustls::Error::InvalidCertificate(_)) => Fault::NotTheStore,
+        Some(rustls::Error::InvalidCertificate(error)) => {
+            Fault::Untrusted { why: super::tls::distrust(error) }
+        }
         Some(rustls::Error::AlertReceived(alert)) if is_about_us(*alert) => Fault::Denied,
         _ => Fault::Network,
     };

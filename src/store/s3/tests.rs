@@ -236,6 +236,33 @@ async fn only_uploads_of_exactly_our_key_are_found() {
 }
 
 #[tokio::test]
+async fn uploads_that_killed_probes_left_open_are_aborted_and_no_others() {
+    let row =
+        |key: &str, id: &str| format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId></Upload>");
+    let rows = row("d/bwvdock-probe", "old-1")
+        + &row("d/bwvdock-probe2", "other")
+        + &row("d/bwvdock-probe", "old-2");
+    let list = format!("<ListMultipartUploadsResult>{rows}</ListMultipartUploadsResult>");
+    let gone = "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+    let (options, server) = server(&[
+        &answer("403 Forbidden", "", ""),
+        &answer("200 OK", "etag: \"x\"\r\n", ""),
+        &answer("200 OK", "", &list),
+        gone,
+        gone,
+        &error("500 Internal Server Error", "InternalError"),
+    ])
+    .await;
+    assert_eq!(door(options).probe("d/").await.unwrap_err().fault, Fault::Server);
+    let requests = server.await.unwrap();
+    let aborted: Vec<_> = requests.iter().filter(|r| r.starts_with("DELETE ")).collect();
+    assert_eq!(aborted.len(), 2, "{requests:?}");
+    assert!(aborted.iter().all(|r| r.contains("d/bwvdock-probe?")), "{aborted:?}");
+    assert!(aborted.iter().any(|r| r.contains("old-1")));
+    assert!(aborted.iter().any(|r| r.contains("old-2")));
+}
+
+#[tokio::test]
 async fn head_tells_absent_from_unknown() {
     for (says, expected) in [
         (answer("404 Not Found", "", ""), Ok(None)),

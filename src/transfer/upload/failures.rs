@@ -33,7 +33,8 @@ impl Upload {
             | Fault::Full
             | Fault::Denied
             | Fault::Conflict
-            | Fault::NotTheStore => drop(self.fail(now, error)),
+            | Fault::NotTheStore
+            | Fault::Untrusted { .. } => drop(self.fail(now, error)),
         }
     }
 
@@ -60,7 +61,10 @@ impl Upload {
                 self.fail_softly(now, error);
             }
             // The upload may have been made and only the answer lost.
-            (Phase::Create, Fault::Network | Fault::Server | Fault::NotTheStore) => {
+            (
+                Phase::Create,
+                Fault::Network | Fault::Server | Fault::NotTheStore | Fault::Untrusted { .. },
+            ) => {
                 self.phase = Phase::Find;
                 self.fail(now, error);
             }
@@ -81,6 +85,7 @@ impl Upload {
                 | Fault::Exists
                 | Fault::BadDigest
                 | Fault::NotTheStore
+                | Fault::Untrusted { .. }
                 | Fault::Spool,
             ) => drop(self.fail(now, error)),
         }
@@ -114,6 +119,7 @@ impl Upload {
             | Fault::Denied
             | Fault::Skewed
             | Fault::NotTheStore
+            | Fault::Untrusted { .. }
             | Fault::Spool => {
                 self.phase = Phase::Look { gone: false };
                 self.fail(now, error);
@@ -200,6 +206,9 @@ fn advice(fault: Fault) -> &'static str {
         Fault::NotTheStore => {
             "; something else answered in the store's place: a captive portal, a proxy or a wrong \
              address"
+        }
+        Fault::Untrusted { .. } => {
+            "; the certificate shown in the store's place is not trusted: `bwvdock doctor`"
         }
         Fault::Spool => "; the dock cannot read its own spool: check its disk",
         Fault::Skewed => "; the clocks of dock and store differ",

@@ -122,7 +122,7 @@ fn nobody_else_has(
         }
     }
     if !walk.complete {
-        let first = walk.caveats.finish().into_iter().next().unwrap_or_default();
+        let first = walk.caveats.first_unread().unwrap_or_default();
         return refuse(format!("not everything on the card can be read: {first}"));
     }
     match (erasure.exfat, bitmaps.pop(), bitmaps.is_empty()) {
