@@ -11,10 +11,13 @@ pub mod types;
 pub mod custody;
 pub mod dock;
 pub mod evidence;
+pub mod power;
 pub mod ptp;
 pub mod release;
 pub mod seal;
 pub mod transfer;
+pub mod trust;
+pub mod volume;
 
 // doors: a trait, its real side and its simulated side
 pub mod camera;

@@ -37,7 +37,8 @@ kinds! {
     UploadCreated, PartAcknowledged, UploadAbandoned, UploadFailed, Stored, Receipted,
     ReceiptPlaced, SpoolFreed, SpoolDamaged, SecondRead, Held, Unheld, Paused, Resumed,
     RetryAsked, Reclassed, Releasing, Released, ReleaseFailed, LogRepaired, IndexRebuilt,
-    LogPruned, SourceChanged, LogDamaged, DamageAccepted,
+    LogPruned, SourceChanged, LogDamaged, DamageAccepted, Security, PortSwitched, ClockSetting,
+    ClockSet,
 }
 
 /// What may be left out of a line, by the kind of fact and the path to it.
@@ -72,6 +73,9 @@ const OPTIONAL: &[(&str, &str)] = &[
     ("resumed", "/reason"),
     ("retry_asked", "/reason"),
     ("log_damaged", "/proved_hash"),
+    ("security", "/measures"),
+    ("clock_set", "/after"),
+    ("clock_set", "/words"),
 ];
 
 #[test]

@@ -1,9 +1,9 @@
 //! The camera door: list, read and, with a permit, erase what a docked camera holds.
 //!
 //! Blocking by design: USB libraries are. The daemon gives every camera a thread of its own.
-//! Real sides: `folder` (a folder, a mounted card or stick) and `ptp` (a camera that speaks PTP or
-//! MTP over USB). Simulated side: `sim` makes cameras on disk and can make them fail;
-//! `crate::ptp::sim` is a PTP camera in memory.
+//! Real sides: `folder` (a folder, a mounted card or stick), `ptp` (a camera that speaks PTP or MTP
+//! over USB) and `storage` (a block device that nobody mounts). Simulated side: `sim` makes cameras
+//! on disk and can make them fail; `crate::ptp::sim` is a PTP camera in memory.
 //!
 //! A camera never learns what a recording is; it only knows files.
 
@@ -11,11 +11,13 @@ mod faulty;
 mod folder;
 mod ptp;
 mod sim;
+mod storage;
 
 pub use faulty::{Faults, FaultyCamera};
 pub use folder::{EraseMode, FolderBay, FolderCamera};
 pub use ptp::PtpCamera;
 pub use sim::{Media, SimCamera, SimCameraOptions, SimRecording, SimSegment};
+pub use storage::StorageCamera;
 
 use crate::{
     release::ErasePermit,

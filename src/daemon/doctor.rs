@@ -2,10 +2,11 @@
 
 mod footage;
 mod surroundings;
+mod usb;
 
 pub use surroundings::unknown_zones;
 
-use super::{chain, uploads::Uploads};
+use super::{chain, ports::Ports, uploads::Uploads};
 use crate::{
     clock::Clock,
     config::{BaySource, Config},
@@ -46,6 +47,7 @@ pub struct Doctor {
     pub uploads: Arc<Uploads>,
     pub profiles: Vec<String>,
     pub enrolled: usize,
+    pub ports: Arc<Ports>,
 }
 
 impl Doctor {
@@ -56,6 +58,7 @@ impl Doctor {
         findings.push(self.store().await);
         findings.push(self.cameras());
         findings.extend(self.bays());
+        findings.extend(usb::findings(&self.ports, &self.config.bays));
         let warnings = self.config.warnings();
         if warnings.is_empty() {
             findings.push(Finding::fine("configuration", "no warning"));
@@ -200,8 +203,11 @@ impl Doctor {
             return vec![Finding::bad("bays", "none is configured", next)];
         }
         let look = |bay: &crate::config::Bay| {
-            let BaySource::Folder(folder) = &bay.source;
             let what = format!("bay {}", bay.name);
+            let folder = match &bay.source {
+                BaySource::Folder(folder) => folder,
+                BaySource::Port(port) => return usb::port(&self.ports, &what, &bay.name, port),
+            };
             match std::fs::read_dir(folder) {
                 Ok(_) => Finding::fine(&what, format!("{} can be read", folder.display())),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

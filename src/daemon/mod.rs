@@ -1,5 +1,6 @@
 //! The service: opens the doors, joins them to the rules, and keeps going.
 
+mod attach;
 mod cameras;
 pub mod copy;
 mod core;
@@ -7,6 +8,7 @@ mod doctor;
 mod doors;
 mod erasing;
 mod open;
+mod ports;
 mod progress;
 mod records;
 mod uploads;
@@ -25,6 +27,7 @@ use crate::{
     dock::IndexBroken,
     journal::{Journal, JournalError, Pruned},
     spool::SpoolError,
+    usb::RusbBus,
 };
 use open::Opened;
 use std::{
@@ -146,6 +149,13 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
         let world = world.clone();
         std::thread::spawn(move || camera_bays.watch(&world, &bays))
     };
+    let usb_watcher = {
+        let world = world.clone();
+        std::thread::spawn(move || {
+            let bus = RusbBus::open(world.ports.sysfs().clone());
+            world.ports.watch(bus, |bus| bus.deafness().map(str::to_owned), &world.stop);
+        })
+    };
     let socket_for_errors = socket.clone();
     let listener = tokio::spawn(async move { api::serve(&socket, api).await });
     let ticker = tokio::spawn(tick(core.clone(), progress));
@@ -164,6 +174,7 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
             std::thread::sleep(Duration::from_millis(20));
         }
         let _ = watcher.join();
+        let _ = usb_watcher.join();
         journal.close()
     })
     .await;

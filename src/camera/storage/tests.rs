@@ -1,0 +1,162 @@
+use super::*;
+use crate::types::{SegmentId, fact::Source};
+use std::{
+    fs::{self, File},
+    os::unix::fs::FileExt as _,
+    path::PathBuf,
+};
+use tempfile::TempDir;
+
+fn path(text: &str) -> SourcePath {
+    SourcePath::new(text).unwrap()
+}
+
+/// Writes one of the committed images (see `tests/fixtures/volumes/make.sh`) as a sparse file.
+fn image(place: &TempDir, name: &str) -> PathBuf {
+    let sparse = fs::read(format!("tests/fixtures/volumes/{name}.sparse")).unwrap();
+    let number = |at: usize| u32::from_le_bytes(sparse[at..at + 4].try_into().unwrap()) as usize;
+    let image = place.path().join("image");
+    let file = File::create(&image).unwrap();
+    file.set_len(number(8) as u64).unwrap();
+    let mut at = 16;
+    while at < sparse.len() {
+        let (first, bytes) = (number(at) * 512, number(at + 4) * 512);
+        file.write_all_at(&sparse[at + 8..at + 8 + bytes], first as u64).unwrap();
+        at += 8 + bytes;
+    }
+    image
+}
+
+fn docked(name: &str, erase: EraseMode) -> (TempDir, PathBuf, StorageCamera) {
+    let place = TempDir::new().unwrap();
+    let image = image(&place, name);
+    let camera = StorageCamera::open(&image, None, erase).unwrap();
+    (place, image, camera)
+}
+
+fn read(camera: &mut StorageCamera, name: &str, offset: u64) -> Result<Vec<u8>, CameraError> {
+    let mut bytes = Vec::new();
+    camera.open(&path(name), offset)?.read_to_end(&mut bytes).unwrap();
+    Ok(bytes)
+}
+
+fn permit(camera: &mut StorageCamera, name: &str) -> ErasePermit {
+    let listing = camera.list().unwrap();
+    let file = listing.files.iter().find(|file| file.path == path(name)).unwrap();
+    let (size, modified_ms) = (file.size, file.modified_ms);
+    let source = Source { path: path(name), size, modified_ms, expected: None };
+    ErasePermit::for_test(SegmentId(uuid::Uuid::nil()), source)
+}
+
+const CLIP: &str = "DCIM/100MEDIA/CLIP0002.MP4";
+
+#[test]
+fn a_card_is_listed_and_read_without_being_mounted() {
+    for name in ["fat12", "fat16", "fat32", "exfat"] {
+        let (_place, _, mut camera) = docked(name, EraseMode::ReadOnly);
+        let listing = camera.list().unwrap();
+        assert_eq!([listing.caveats, listing.unread].concat(), Vec::<String>::new(), "{name}");
+        let whole = read(&mut camera, CLIP, 0).unwrap();
+        assert_eq!(whole.len(), 20_480);
+        assert_eq!(read(&mut camera, CLIP, 20_000).unwrap(), whole[20_000..]);
+        assert!(matches!(read(&mut camera, "none", 0), Err(CameraError::NoSuchFile(_))));
+    }
+}
+
+#[test]
+fn a_second_read_sees_what_the_device_holds_now() {
+    let (_place, image, mut camera) = docked("exfat", EraseMode::ReadOnly);
+    let first = read(&mut camera, CLIP, 0).unwrap();
+    camera.drop_cached(&path(CLIP));
+    assert_eq!(read(&mut camera, CLIP, 0).unwrap(), first);
+    assert_eq!(read(&mut camera, CLIP, 12_345).unwrap(), first[12_345..]);
+    // One changed byte on the device is seen: nothing is answered from memory.
+    let bytes = fs::read(&image).unwrap();
+    let at = bytes.windows(64).position(|window| *window == first[700..764]).unwrap();
+    let file = File::options().write(true).open(&image).unwrap();
+    file.write_all_at(&[first[700] ^ 1], at as u64).unwrap();
+    file.sync_all().unwrap();
+    camera.drop_cached(&path(CLIP));
+    let second = read(&mut camera, CLIP, 0).unwrap();
+    assert_eq!((second[700], &second[701..]), (first[700] ^ 1, &first[701..]));
+}
+
+#[test]
+fn exactly_the_file_of_the_permit_is_erased() {
+    for name in ["fat16", "fat32", "exfat"] {
+        let (_place, _, mut camera) = docked(name, EraseMode::Allowed);
+        let before = camera.list().unwrap();
+        let permit = permit(&mut camera, CLIP);
+        camera.erase(&permit).unwrap();
+        let after = camera.list().unwrap();
+        let left: Vec<_> =
+            before.files.into_iter().filter(|file| file.path != path(CLIP)).collect();
+        assert_eq!((after.files, after.caveats), (left, vec![]), "{name}");
+        assert!(matches!(read(&mut camera, CLIP, 0), Err(CameraError::NoSuchFile(_))));
+        assert!(matches!(camera.erase(&permit), Err(CameraError::NoSuchFile(_))));
+    }
+}
+
+#[test]
+fn a_card_docked_read_only_is_never_written_to() {
+    let (_place, image, mut camera) = docked("fat32", EraseMode::ReadOnly);
+    let before = fs::read(&image).unwrap();
+    let permit = permit(&mut camera, CLIP);
+    assert!(matches!(camera.erase(&permit), Err(CameraError::ReadOnly(_))));
+    read(&mut camera, CLIP, 0).unwrap();
+    camera.drop_cached(&path(CLIP));
+    assert!(fs::read(&image).unwrap() == before);
+}
+
+#[test]
+fn a_file_that_changed_or_a_volume_that_is_odd_is_left_alone() {
+    let (_place, image, mut camera) = docked("fat16", EraseMode::Allowed);
+    let good = permit(&mut camera, CLIP);
+    let mut source = good.source().clone();
+    source.size -= 1;
+    let permit = ErasePermit::for_test(SegmentId(uuid::Uuid::nil()), source);
+    assert!(matches!(camera.erase(&permit), Err(CameraError::Changed { .. })));
+    // The second table says something else of the file.
+    let bytes = fs::read(&image).unwrap();
+    let number = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+    let entry = bytes.windows(11).position(|window| window == b"CLIP0002MP4").unwrap();
+    let link = (number(14) + number(22)) * 512 + number(entry + 26) * 2;
+    let file = File::options().write(true).open(&image).unwrap();
+    file.write_all_at(&[0xff, 0xff], link as u64).unwrap();
+    let before = fs::read(&image).unwrap();
+    let refused = camera.erase(&good);
+    assert!(matches!(refused, Err(CameraError::ReadOnly(_))), "{refused:?}");
+    assert!(fs::read(&image).unwrap() == before, "nothing was written");
+}
+
+#[test]
+fn a_pulled_device_and_another_one_in_its_place_are_gone() {
+    let (place, image, _) = docked("fat16", EraseMode::Allowed);
+    let sysfs = place.path().join("sysfs");
+    fs::create_dir(&sysfs).unwrap();
+    fs::write(sysfs.join("diskseq"), "7\n").unwrap();
+    let mut camera = StorageCamera::open(&image, Some(&sysfs), EraseMode::Allowed).unwrap();
+    let permit = permit(&mut camera, CLIP);
+    assert!(camera.is_present());
+    fs::write(sysfs.join("diskseq"), "8\n").unwrap();
+    assert!(!camera.is_present());
+    assert!(matches!(camera.list(), Err(CameraError::Gone)));
+    assert!(matches!(read(&mut camera, CLIP, 0), Err(CameraError::Gone)));
+    assert!(matches!(camera.erase(&permit), Err(CameraError::Gone)));
+    fs::remove_dir_all(&sysfs).unwrap();
+    assert!(!camera.is_present());
+    let refused = StorageCamera::open(&place.path().join("none"), None, EraseMode::ReadOnly);
+    assert!(matches!(refused, Err(CameraError::Gone)));
+}
+
+#[test]
+fn what_is_no_card_is_refused_in_words() {
+    let place = TempDir::new().unwrap();
+    let refused = StorageCamera::open(place.path(), None, EraseMode::ReadOnly);
+    assert!(matches!(refused, Err(CameraError::Io { .. })), "{refused:?}");
+    let image = place.path().join("image");
+    fs::write(&image, vec![0; 4096]).unwrap();
+    let mut camera = StorageCamera::open(&image, None, EraseMode::ReadOnly).unwrap();
+    let Err(CameraError::Io { source, .. }) = camera.list() else { panic!("an empty card") };
+    assert!(source.to_string().contains("not formatted"), "{source}");
+}

@@ -1,0 +1,152 @@
+"""Cameras pulled at a hundred random moments, and responders that are out for trouble. A dock of
+its own, so that what it is left with can be measured."""
+
+import os
+import random
+import time
+
+from guest import media
+from guest.dock import Dock
+from guest.rig import check, equal, read, run, within
+from guest.usb_cases import clips
+from simulated import faults
+from simulated.camera import Camera
+from simulated.link import Link
+
+BAYS = 4
+YANKS = 100
+# After a camera is pulled its bay must be free within this: the longest a transfer may wait.
+FREE_WITHIN = 30
+FUZZ_SEEDS = 24
+# One responder that only makes trouble may keep its bay busy so long, and no longer.
+FUZZ_SECONDS = 3
+GROWTH_BYTES_MAX = 96 << 20
+
+
+def dock(name):
+    run("modprobe", "vhci-hcd")
+    bays = {f"sim{at}": f'port = "{Link.path_of(at)}"' for at in range(BAYS)}
+    return Dock(name, bays, '[usb]\nmodels = ["1209:bc01"]\nrevive = false')
+
+
+def resident_bytes(of_dock):
+    for line in read(f"/proc/{of_dock.daemon.pid}/status").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) << 10
+    return 0
+
+
+def all_free(of_dock):
+    return all(bay.get("camera") is None for bay in of_dock.ask("status")["bays"])
+
+
+def at_rest(of_dock):
+    """Open files and threads with nothing plugged in, when they have stopped changing."""
+    within(FREE_WITHIN, "all bays free", lambda: all_free(of_dock), every=0.2)
+    last = None
+
+    def steady():
+        nonlocal last
+        before, last = last, of_dock.footprint()
+        return before == last
+
+    within(20, "open files and threads to settle", steady, every=0.5)
+    return last
+
+
+def yanks():
+    """Each of four cameras is pulled after a random number of bytes, and again, and again."""
+    seed = int.from_bytes(os.urandom(4), "little")
+    print(f"        seed {seed}")
+    chance = random.Random(seed)
+    with dock("yanks") as of_dock:
+        cameras = []
+        for at in range(BAYS):
+            folder, serial = f"/run/TORN{at}", f"TORN{at}"
+            media.fill(folder, clips(serial, 1_500_000, 900_000, 1_100_000))
+            cameras.append((Camera([folder], serial), folder, media.sums(folder)))
+        # Warm: what a first docking leaves behind for good is no leak.
+        for at, (camera, _, _) in enumerate(cameras):
+            camera.link.vanish_after = 3000
+            camera.plug(at)
+        within(30, "the first pull", lambda: not any(c.link.is_plugged() for c, _, _ in cameras))
+        before = at_rest(of_dock)
+        pulled = 0
+        end = time.monotonic() + 150
+        while pulled < YANKS:
+            check(time.monotonic() < end, f"only {pulled} pulls within 150 s")
+            check(of_dock.daemon.poll() is None, f"the daemon ended: {of_dock.last_words()}")
+            for at, (camera, _, _) in enumerate(cameras):
+                if not camera.link.is_plugged():
+                    # Anywhere from the first answer to a good piece of footage.
+                    camera.link.vanish_after = int(10 ** chance.uniform(1, 5.6))
+                    camera.plug(at)
+                    pulled += 1
+            time.sleep(0.02)
+        for camera, _, _ in cameras:
+            camera.unplug()
+        after = at_rest(of_dock)
+        check(after[0] <= before[0] + 2, f"open files: {before[0]} before, {after[0]} after")
+        check(after[1] <= before[1] + 2, f"threads: {before[1]} before, {after[1]} after")
+        for at, (camera, _, _) in enumerate(cameras):
+            camera.plug(at)
+        for at, (camera, folder, wanted) in enumerate(cameras):
+            serial = f"TORN{at}"
+            of_dock.await_receipts(serial, 3, seconds=90)
+            of_dock.camera_holds(serial, wanted)
+            within(60, lambda: f"emptied; {of_dock.bay(f'sim{at}')}",
+                   lambda: not media.sums(folder))
+            camera.unplug()
+        of_dock.check_record()
+        of_dock.stop()
+        equal(of_dock.daemon.returncode, 0, "exit status of the daemon")
+
+
+def fuzz():
+    """Random, truncated, oversized and out-of-order containers, endless data, halts."""
+    seed = int.from_bytes(os.urandom(4), "little")
+    print(f"        first seed {seed}")
+    with dock("fuzz") as of_dock:
+        media.fill("/run/FUZZ", clips("FUZZ", 200_000))
+        start = resident_bytes(of_dock)
+        struck = 0
+        for round_at in range(0, FUZZ_SEEDS, BAYS):
+            wild = []
+            for at in range(BAYS):
+                camera = Camera(["/run/FUZZ"], f"FUZZ{at}")
+                fuzzer = faults.Fuzz(seed + round_at + at)
+                camera.fault(fuzzer, times=1_000_000)
+                camera.plug(at)
+                wild.append((camera, fuzzer))
+            end = time.monotonic() + FUZZ_SECONDS
+            while time.monotonic() < end and not all(f.struck > 20 for _, f in wild):
+                check(of_dock.daemon.poll() is None, f"the daemon ended: {of_dock.last_words()}")
+                time.sleep(0.05)
+            for camera, fuzzer in wild:
+                struck += fuzzer.struck
+                camera.unplug()
+            within(FREE_WITHIN, lambda: f"all bays free; {of_dock.ask('status')['bays']}",
+                   lambda: all_free(of_dock), every=0.2)
+        grown = resident_bytes(of_dock) - start
+        print(f"        {struck} wrong answers; the daemon grew by {grown >> 20} MiB")
+        check(struck > 3 * FUZZ_SEEDS, f"only {struck} wrong answers were given")
+        check(grown < GROWTH_BYTES_MAX, f"the daemon grew by {grown} bytes")
+        check(media.sums("/run/FUZZ"), "a file was erased by a camera that lies all the time")
+        media.fill("/run/FUZZ2", clips("HONEST", 200_000))
+        honest = Camera(["/run/FUZZ2"], "HONEST")
+        wanted = media.sums("/run/FUZZ2")
+        honest.plug(0)
+        try:
+            of_dock.await_receipts("HONEST", 1)
+            of_dock.camera_holds("HONEST", wanted)
+        finally:
+            honest.unplug()
+        of_dock.check_record()
+        of_dock.stop()
+        equal(of_dock.daemon.returncode, 0, "exit status of the daemon")
+
+
+CASES = [
+    ("torture: a hundred pulls at random moments", yanks),
+    ("torture: responders that are out for trouble", fuzz),
+]

@@ -1,0 +1,424 @@
+"""The dock on real USB: what is plugged into a port is found, read, stored, and erased only by the
+law. One dock serves these cases, as in a station: each has bays of its own."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import time
+
+from guest import media
+from guest.dock import CLIPS, PROGRAM, Dock
+from guest.gadget import CardReader, Umtprd
+from guest.powered import Socket
+from guest.rig import HOST, await_device, check, devices, equal, plug, run, unplug, within, xhci_bus
+from simulated import camera as habit
+from simulated import faults, ptp
+from simulated.camera import Camera
+from simulated.link import Link
+from simulated.others import Network, TypingCamera
+
+MODELS = ["46f4:0004", "46f4:0001", "1d6b:0100", "1209:bc01"]
+# How long an officer may have to wait until the dock knows who came. The guest is an emulation
+# on a busy machine, about twenty times slower than a dock.
+KNOWN_WITHIN = 10
+SIM_BAYS = 6
+
+
+def clips(serial, *sizes):
+    """A card of the profile `clip-folders`, which may be erased."""
+    return {CLIPS.format(serial=serial, number=at + 1): size for at, size in enumerate(sizes)}
+
+
+class Station:
+    """The dock of these cases, with what it stands on."""
+
+    def __init__(self):
+        shutil.rmtree("/run/dock-usb", ignore_errors=True)
+        run("modprobe", "-a", "vhci-hcd", "dummy_hcd", "usb-storage", "sd_mod", "vfat", "exfat",
+            "usbhid", "hid-generic", "cdc_ether")
+        bus = xhci_bus()
+        self.hub, self.rogue_hub = f"{bus}-5", f"{bus}-7"
+        for name, port in (("hub", "5"), ("rogues", "7")):
+            if f"{bus}-{port}" not in devices():
+                plug("usb-hub", name, port, ports=4, port_power=True)
+        await_device(self.hub)
+        await_device(self.rogue_hub)
+        dummy = f"{Umtprd.bus()}-1"
+        ports = {
+            "mtp2": f"{self.hub}.2", "mtp3": f"{self.hub}.3", "card": f"{bus}-6",
+            "rogue": f"{self.rogue_hub}.1", "umtp": dummy,
+        }
+        ports |= {f"sim{at}": Link.path_of(at) for at in range(SIM_BAYS)}
+        self.ports = ports
+        models = ", ".join(f'"{model}"' for model in MODELS)
+        bays = {name: f'port = "{port}"' for name, port in ports.items()}
+        bays["sim0"] += "\nallow_erase = false"
+        self.dock = Dock("usb", bays, f"[usb]\nmodels = [{models}]")
+
+    def sim(self, at, serial, files, **more):
+        """A simulated camera for a bay, and its folder."""
+        folder = f"/run/{serial}"
+        media.fill(folder, files)
+        return Camera([folder], serial, **more), folder
+
+
+_station = None
+
+
+def on_the_dock(test):
+    """Runs a case on the station's dock. What the case plugs in it must leave to the stack."""
+
+    def case():
+        global _station
+        if _station is None:
+            station = Station()
+            station.dock.__enter__()
+            _station = station
+        elif _station.dock.daemon.poll() is not None:
+            _station.dock.start()
+        try:
+            with contextlib.ExitStack() as stack:
+                test(_station, stack)
+        except BaseException:
+            print(_station.dock.last_words())
+            raise
+
+    return case
+
+
+def mtp_plug(station, stack, port, name, folder, serial, readonly):
+    plug("usb-mtp", name, port, rootdir=f"@HOST@/{folder}", serial=serial, desc="Bodycam",
+         readonly=readonly)
+    stack.callback(unplug, name)
+
+
+# --- cameras of QEMU ---------------------------------------------------------------------------
+
+
+def two_mtp(station, stack):
+    """Two MTP cameras behind one hub at the same time; one of them lets nobody write."""
+    dock = station.dock
+    first = media.tree("mtp2", clips("BWC2", 6_000_000, 3_000_000))
+    second = media.tree("mtp3", clips("BWC3", 4_000_000))
+    wanted = {name: media.sums(f"{HOST}/{name}") for name in (first, second)}
+    began = time.monotonic()
+    mtp_plug(station, stack, "5.2", "mtp2", first, "BWC2", False)
+    mtp_plug(station, stack, "5.3", "mtp3", second, "BWC3", True)
+    dock.await_camera("mtp2", "BWC2", KNOWN_WITHIN)
+    dock.await_camera("mtp3", "BWC3", KNOWN_WITHIN)
+    print(f"        both known after {time.monotonic() - began:.1f} s")
+    within(90, lambda: f"the first is emptied; {dock.bay('mtp2')}",
+           lambda: not media.sums(f"{HOST}/{first}"), every=0.3)
+    dock.await_receipts("BWC3", 1)
+    dock.camera_holds("BWC2", wanted[first])
+    dock.camera_holds("BWC3", wanted[second])
+    equal(media.sums(f"{HOST}/{second}"), wanted[second], "what the read-only camera holds")
+    dock.check_record()
+
+
+def hub_power(station, stack):
+    """A camera whose port loses its power in the middle goes on where it was."""
+    dock = station.dock
+    folder = media.tree("mtp-power", clips("BWC4", 12_000_000))
+    wanted = media.sums(f"{HOST}/{folder}")
+    mtp_plug(station, stack, "5.3", "mtp4", folder, "BWC4", True)
+    dock.await_bay("mtp3", lambda bay: bay["copying"], "copying", KNOWN_WITHIN)
+    run("uhubctl", "-l", station.hub, "-p", "3", "-a", "off")
+    dock.await_bay("mtp3", lambda bay: bay["camera"] is None, "empty", KNOWN_WITHIN)
+    run("uhubctl", "-l", station.hub, "-p", "3", "-a", "on")
+    dock.await_camera("mtp3", "BWC4", KNOWN_WITHIN)
+    dock.await_receipts("BWC4", 1)
+    dock.camera_holds("BWC4", wanted)
+    dock.check_record()
+
+
+def cards(station, stack):
+    """Cards in a reader: vfat that may be erased is; exFAT that lets nobody write is untouched."""
+    dock = station.dock
+    for kind, read_only in (("vfat", False), ("exfat", True)):
+        serial = f"CARD{kind.upper()}"
+        card = media.card(kind, clips(serial, 2_000_000, 700_000), name=f"usb.{kind}")
+        image = media.sum_of(card.path)
+        with media.Stick(card, "6", serial, read_only) as stick:
+            dock.await_camera("card", serial, 20)
+            dock.await_receipts(serial, 2)
+            dock.camera_holds(serial, card.sums)
+            if not read_only:
+                dock.await_done()
+            check(stick.block in media.disks(), "the card is gone")
+        dock.await_bay("card", lambda bay: bay["camera"] is None, "empty", KNOWN_WITHIN)
+        if read_only:
+            equal(media.sum_of(card.path), image, f"hash of the whole {kind} image")
+        else:
+            equal(media.mounted_sums(card, kind), {}, "what is left on the card")
+    dock.check_record()
+
+
+def umtp(station, stack):
+    """Debian's umtp-responder, with its habits: 2003 before a session, no listing of all stores."""
+    dock = station.dock
+    camera = stack.enter_context(Umtprd(clips("UMTP7", 3_000_000, 20_000), "UMTP0007"))
+    wanted = media.sums(camera.files)
+    equal(camera.port, station.ports["umtp"], "port of the gadget")
+    dock.await_camera("umtp", "UMTP7", KNOWN_WITHIN)
+    dock.await_receipts("UMTP7", 2)
+    dock.camera_holds("UMTP7", wanted)
+    within(60, lambda: f"emptied; {dock.bay('umtp')}", lambda: not media.sums(camera.files))
+    dock.check_record()
+
+
+# --- the simulated camera ----------------------------------------------------------------------
+
+
+def yank(station, stack):
+    """Pulled in the middle and put back: reading goes on at that byte, and nothing is erased."""
+    dock = station.dock
+    camera, folder = station.sim(0, "YANK1", clips("YANK1", 6_000_000))
+    wanted = media.sums(folder)
+    stack.callback(camera.unplug)
+    camera.link.vanish_after = 3_500_000
+    camera.plug(0)
+    within(30, lambda: f"the yank; {dock.bay('sim0')}", lambda: not camera.link.is_plugged())
+    dock.await_bay("sim0", lambda bay: bay["camera"] is None, "empty", KNOWN_WITHIN)
+    camera.log.clear()
+    camera.plug(0)
+    dock.await_receipts("YANK1", 1)
+    offsets = [values[1] for code, values in camera.log
+               if code in (ptp.GET_PARTIAL_OBJECT, ptp.GET_PARTIAL_OBJECT_64)]
+    check(offsets and offsets[0] >= 2_000_000, f"reading went on at {offsets[:1]}, not at 3.5 MB")
+    dock.camera_holds("YANK1", wanted)
+    equal(media.sums(folder), wanted, "what the camera holds, of a bay that erases nothing")
+    dock.check_record()
+
+
+QUIRKS = [
+    ("plain PTP without ranges", {habit.PLAIN_PTP, habit.NO_PARTIAL}),
+    ("2003 before a session, ranges below 4 GiB only", {habit.INFO_NEEDS_SESSION, habit.NO_PARTIAL_64}),
+    ("all stores at once hangs", {habit.ALL_STORES_HANGS}),
+    ("the root is parent 0, headers apart", {habit.ROOT_IS_PARENT_0, habit.SPLIT_HEADER}),
+    ("videos are listed as 0 bytes, battery by an enumeration", {habit.VIDEO_SIZE_0,
+                                                                 habit.BATTERY_ENUM}),
+]
+
+
+def quirks(station, stack):
+    """Habits of real cameras, one camera each, side by side."""
+    dock = station.dock
+    cameras = []
+    for at, (words, habits) in enumerate(QUIRKS, start=1):
+        files = clips(f"QUIRK{at}", 300_000, 512 * 100)
+        camera, folder = station.sim(at, f"QUIRK{at}", files, quirks=habits)
+        wanted = media.sums(folder)
+        stack.callback(camera.unplug)
+        camera.plug(at)
+        cameras.append((f"QUIRK{at}", words, folder, wanted))
+    for serial, words, folder, wanted in cameras:
+        dock.await_receipts(serial, 2, words)
+        dock.camera_holds(serial, wanted, words)
+        within(60, lambda: f"{words}: emptied; {dock.bay('sim' + serial[-1])}",
+               lambda: not media.sums(folder))
+    dock.check_record()
+
+
+FAULTS = [
+    ("stalls in its listing", lambda c: c.fault(faults.stall, ptp.GET_OBJECT_HANDLES)),
+    ("stalls in the middle of data", lambda c: c.fault(faults.stall_after(70_000),
+                                                       ptp.GET_PARTIAL_OBJECT_64)),
+    ("sends less than it promised", lambda c: c.fault(faults.short(5000),
+                                                      ptp.GET_PARTIAL_OBJECT_64)),
+    ("crashes and comes back", lambda c: c.fault(faults.reset, ptp.GET_PARTIAL_OBJECT_64)),
+    ("is busy for a while", lambda c: c.fault(faults.response(ptp.BUSY),
+                                              ptp.GET_PARTIAL_OBJECT_64, times=2)),
+]
+
+
+def fault_each(station, stack):
+    """A camera that fails once in some way is read in the end, and what is stored is true."""
+    dock = station.dock
+    cameras = []
+    for at, (words, strike) in enumerate(FAULTS, start=1):
+        camera, folder = station.sim(at, f"FAULT{at}", clips(f"FAULT{at}", 400_000))
+        wanted = media.sums(folder)
+        stack.callback(camera.unplug)
+        strike(camera)
+        camera.plug(at)
+        cameras.append((f"FAULT{at}", words, wanted))
+    for serial, words, wanted in cameras:
+        dock.await_receipts(serial, 1, words, seconds=90)
+        dock.camera_holds(serial, wanted, words)
+    dock.check_record()
+
+
+def wrong_bit(station, stack):
+    """A wrong bit in one of two reads: both cannot be true, so nothing is erased, and loudly so."""
+    dock = station.dock
+    camera, folder = station.sim(1, "FLIP1", clips("FLIP1", 500_000))
+    wanted = media.sums(folder)
+    stack.callback(camera.unplug)
+    camera.fault(faults.flip(1000), ptp.GET_PARTIAL_OBJECT_64)
+    camera.plug(1)
+    within(90, lambda: f"a second read that differs; {dock.ask('status')['problems']}",
+           lambda: any(not fact["agrees"] for fact in dock.facts("second_read")))
+    within(10, "words about it", lambda: any("second" in words for words in
+                                             map(str, dock.ask("status")["problems"])))
+    equal(media.sums(folder), wanted, "what the camera holds")
+    equal(camera.deleted, [], "what was erased")
+    dock.check_record()
+
+
+def wedged(station, stack):
+    """A camera that has stopped answering is revived by its port's power."""
+    dock = station.dock
+    camera, folder = station.sim(2, "WEDGE1", clips("WEDGE1", 900_000))
+    wanted = media.sums(folder)
+    camera.fault(faults.dries_up(100_000), ptp.GET_PARTIAL_OBJECT_64)
+    camera.fault(faults.silent, times=10_000)
+    socket = stack.enter_context(Socket(camera, 2))
+    within(150, lambda: f"a cycle of the port; {dock.bay('sim2')}", lambda: socket.cycles > 0)
+    dock.await_receipts("WEDGE1", 1, seconds=90)
+    dock.camera_holds("WEDGE1", wanted)
+    switched = [(fact["on"], fact["bay"]) for fact in dock.facts("port_switched")]
+    check((False, "sim2") in switched and (True, "sim2") in switched, f"the log has {switched}")
+    dock.check_record()
+
+
+def over_4_gib(station, stack):
+    """A file over 4 GiB, of which the camera's listing can only say ffffffff, has its true size."""
+    dock = station.dock
+    camera, folder = station.sim(3, "HUGE1", clips("HUGE1", 1000))
+    name = f"{folder}/{CLIPS.format(serial='HUGE1', number=2)}"
+    with open(name, "wb") as file:
+        file.truncate((5 << 30) + 7)
+    stack.callback(camera.unplug)
+    camera.plug(3)
+    dock.await_bay("sim3", lambda bay: bay["bytes"] == (5 << 30) + 1007, "5 GiB and 1007 bytes",
+                   KNOWN_WITHIN)
+
+
+def clock(station, stack):
+    """The clock of a camera is measured before anything, recorded, and not set unless asked."""
+    dock = station.dock
+    camera, _ = station.sim(4, "CLOCK1", clips("CLOCK1", 2000), clock_offset_s=-7200)
+    stack.callback(camera.unplug)
+    camera.plug(4)
+    dock.await_receipts("CLOCK1", 1)
+    docked = [fact for fact in dock.facts("camera_docked") if fact["camera"] == "CLOCK1"]
+    offset = docked[-1]["clock"]["camera_minus_dock_ms"]
+    check(abs(offset + 7_200_000) < 5000, f"the offset is said to be {offset} ms, not -7200000")
+    equal(camera.clock_sets, [], "times the clock was set")
+
+
+# --- who has no business here ------------------------------------------------------------------
+
+
+def refused(dock, bay, seconds=KNOWN_WITHIN):
+    """Waits until the bay refused what is in it; returns the fact."""
+    dock.await_bay(bay, lambda report: report["light"] == "red", "red", seconds)
+    return [fact for fact in dock.facts("security") if fact["bay"] == bay][-1]
+
+
+def rogue_keyboard(station, stack):
+    """A keyboard in a bay: refused, logged, kept from the kernel, and switched off."""
+    dock = station.dock
+    plug("usb-kbd", "keys", "7.1")
+    stack.callback(unplug, "keys")
+    fact = refused(dock, "rogue")
+    check("keyboard" in fact["words"], f"the log does not say what it was: {fact}")
+    words = within(5, "port 1 without power",
+                   lambda: (out := run("uhubctl", "-l", station.rogue_hub, "-p", "1"))
+                   and "Port 1: 0000 off" in out and out)
+    check("0627:0001" not in words, f"the keyboard is still there: {words}")
+    equal([fact["on"] for fact in dock.facts("port_switched") if fact["bay"] == "rogue"][:1], [False],
+          "what the log says of the port's power")
+
+
+def rogue_storage(station, stack):
+    """Mass storage of a model that nobody named."""
+    dock = station.dock
+    card = media.card("vfat", {"autorun.inf": b"[autorun]\n"}, name="rogue.vfat")
+    reader = stack.enter_context(CardReader(card, "ROGUE2", "0x1209", "0x0bad"))
+    fact = refused(dock, "umtp", 20)
+    check("1209:0bad" in fact["device"] or "1209:0bad" in fact["words"], f"the log says {fact}")
+    within(5, "no disk of it", lambda: not reader.disks())
+
+
+def rogue_composite(station, stack):
+    """A camera that also types, and a network adapter, on a hub whose switch does nothing."""
+    dock = station.dock
+    media.fill("/run/ROGUE1", clips("ROGUE1", 1000))
+    typing = TypingCamera(["/run/ROGUE1"], "ROGUE1")
+    network = Network()
+    for at, device in ((1, typing), (2, network)):
+        stack.callback(device.unplug)
+        device.plug(at)
+    check("keyboard" in refused(dock, "sim1")["words"], "the log does not say that it types")
+    check("network" in refused(dock, "sim2")["words"], "the log does not say what it was")
+    equal(typing.log, [], "PTP commands that the typing camera was given")
+    for at in (1, 2):
+        port = station.ports[f"sim{at}"]
+        for interface in (0, 1):
+            path = f"/sys/bus/usb/devices/{port}:1.{interface}/driver"
+            check(not os.path.exists(path), f"the kernel has a driver on {path}")
+
+
+def port_table(station, stack):
+    """`bwvdock bays ports` says what uhubctl and lsusb say, of every hub, port and device."""
+    folder = media.tree("mtp-table", {"a.mp4": 1000})
+    mtp_plug(station, stack, "5.4", "mtp-table", folder, "BWC9", True)
+    await_device(f"{station.hub}.4", "BWC9")
+    hubs = json.loads(run(PROGRAM, "--json", "bays", "ports"))
+    ours_ports, ours_devices = {}, []
+    for hub in hubs:
+        for port in hub["ports"]:
+            ours_ports[port["port"]] = (port["powered"], port["connected"])
+            if device := port.get("device"):
+                ours_devices.append((int(device["port"].split("-")[0]), device["address"],
+                                     device["id"]))
+    theirs_ports, prefix = {}, None
+    for line in run("uhubctl").splitlines():
+        if found := re.match(r"Current status for hub (\S+) ", line):
+            prefix = f"{found[1]}." if "-" in found[1] else f"{found[1]}-"
+        elif found := re.match(r" +Port (\d+): [0-9a-f]{4}(.*)", line):
+            words = found[2].split("[")[0].split()
+            theirs_ports[prefix + found[1]] = ("power" in words, "connect" in words)
+    theirs_devices = [
+        (int(found[1]), int(found[2]), found[3])
+        for found in re.finditer(r"Bus (\d+) Device (\d+): ID (\S+)", run("lsusb"))
+        if not found[3].startswith("1d6b:000")
+    ]
+    check(len(theirs_ports) >= 8, f"uhubctl shows {theirs_ports}")
+    for port, (powered, connected) in theirs_ports.items():
+        # The kernel names a port by its bus; uhubctl only knows hubs that switch single ports.
+        equal(ours_ports.get(port), (powered, connected), f"power and connection of port {port}")
+    equal(sorted(ours_devices), sorted(theirs_devices), "devices, by bus, address and model")
+
+
+def after_all(station, stack):
+    """At the end: the log is whole, the daemon never died, and stops as it should."""
+    dock = station.dock
+    dock.check_record()
+    run("sh", "/repo/tests/tools/verify_custody.sh", f"{dock.folder}/state/journal")
+    dock.stop()
+    equal(dock.daemon.returncode, 0, "exit status of the daemon")
+
+
+CASES = [(f"usb: {words}", on_the_dock(test)) for words, test in [
+    ("two MTP cameras behind a hub; the read-only one stays untouched", two_mtp),
+    ("hub power lost in the middle of a transfer", hub_power),
+    ("cards with vfat and exFAT", cards),
+    ("umtp-responder", umtp),
+    ("pulled in the middle of a transfer, and put back", yank),
+    ("habits of real cameras", quirks),
+    ("cameras that fail once", fault_each),
+    ("one wrong bit is never erased", wrong_bit),
+    ("a wedged camera is revived by its port's power", wedged),
+    ("a file over 4 GiB is listed with its true size", over_4_gib),
+    ("the camera's clock is measured and not set", clock),
+    ("a keyboard is refused, logged and switched off", rogue_keyboard),
+    ("mass storage of an unknown model is refused", rogue_storage),
+    ("a camera that types and a network adapter are refused", rogue_composite),
+    ("the table of ports is what uhubctl and lsusb say", port_table),
+    ("the log is whole, and the daemon stops as it should", after_all),
+]]
