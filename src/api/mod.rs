@@ -91,6 +91,14 @@ pub enum Request {
         target: Target,
         reason: String,
     },
+    /// A person knows of what is wrong with a camera, and why.
+    Acknowledge {
+        camera: CameraId,
+        /// Only what has this in its words.
+        #[serde(default)]
+        only: Option<String>,
+        reason: String,
+    },
     Reclass {
         recording: RecordingId,
         class: Class,
@@ -122,6 +130,7 @@ impl Request {
             | Self::Retry { .. }
             | Self::Hold { .. }
             | Self::Unhold { .. }
+            | Self::Acknowledge { .. }
             | Self::Reclass { .. }
             | Self::Release => true,
         }

@@ -250,6 +250,9 @@ fn command_of(request: Request) -> Command {
         Request::Retry { target } => Command::Retry { target },
         Request::Hold { target, reason } => Command::Hold { target, reason },
         Request::Unhold { target, reason } => Command::Unhold { target, reason },
+        Request::Acknowledge { camera, only, reason } => {
+            Command::Acknowledge { camera, only, reason }
+        }
         Request::Reclass { recording, class, reason } => {
             Command::Reclass { recording, class, reason }
         }

@@ -197,6 +197,9 @@ impl Asker {
     pub fn unhold(&self, target: Target, reason: String) -> Outcome {
         self.command(&Request::Unhold { target, reason })
     }
+    pub fn acknowledge(&self, camera: CameraId, only: Option<String>, reason: String) -> Outcome {
+        self.command(&Request::Acknowledge { camera, only, reason })
+    }
     pub fn flag(&self, recording: RecordingId, class: Class, reason: String) -> Outcome {
         self.command(&Request::Reclass { recording, class, reason })
     }

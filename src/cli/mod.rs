@@ -161,6 +161,16 @@ enum Verb {
         #[arg(long, default_value = "no reason given", value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
+    /// Say that it is known what is wrong with a camera, and why; it alarms nobody any more
+    Acknowledge {
+        #[arg(long)]
+        camera: CameraId,
+        /// Only what has this in its words (`bwvdock reconcile` names everything)
+        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
+        only: Option<String>,
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: String,
+    },
     /// Mark a recording as evidence, or take the mark back
     Flag {
         /// Id of the recording; its last digits will do
@@ -384,6 +394,7 @@ fn run(cli: Cli) -> Outcome {
         Verb::Retry(what) => asker.retry(what.target(&asker)?),
         Verb::Hold { what, reason } => asker.hold(what.target(&asker)?, reason),
         Verb::Unhold { what, reason } => asker.unhold(what.target(&asker)?, reason),
+        Verb::Acknowledge { camera, only, reason } => asker.acknowledge(camera, only, reason),
         Verb::Flag { recording, class, reason } => {
             asker.flag(asker.recording(&recording)?, class.into(), reason)
         }

@@ -250,6 +250,13 @@ fn loudly(facts: &[NewFact]) {
             Fact::SecondRead { segment, agrees: false, .. } => {
                 tracing::error!(%segment, "two reads of the camera differ");
             }
+            Fact::CameraFindings { camera, grave, clock, noted } => {
+                grave.iter().for_each(|words| tracing::error!(%camera, "{words}"));
+                clock.iter().chain(noted).for_each(|words| tracing::warn!(%camera, "{words}"));
+            }
+            Fact::EmptyCard { bay } => {
+                tracing::info!(%bay, "an empty card that does not say whose it is");
+            }
             Fact::BayTrouble { bay, words } => tracing::warn!(%bay, "{words}"),
             Fact::CopyFailed { segment, words, attempts, .. } => {
                 tracing::warn!(%segment, attempts, "copy failed: {words}");
@@ -260,8 +267,9 @@ fn loudly(facts: &[NewFact]) {
             Fact::SpoolDamaged { object, words } => {
                 tracing::error!(%object, "the spool lost an object: {words}");
             }
-            Fact::SegmentVanished { segment } => {
-                tracing::warn!(%segment, "no longer on its camera, though not released");
+            Fact::SegmentVanished { segment, words, .. } => {
+                let words = words.as_deref().unwrap_or("it was not released");
+                tracing::warn!(%segment, "no longer on its camera: {words}");
             }
             Fact::ReleaseFailed { segment, words } => {
                 tracing::warn!(%segment, "not released: {words}");

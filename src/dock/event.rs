@@ -5,7 +5,9 @@ use crate::{
     release::ErasePermit,
     types::{
         Actor, BayName, CameraId, Class, ObjectId, ReceiptLevel, RecordingId, SegmentId,
-        fact::{ClockOffset, Content, Fact, Hashed, PartTable, ReceiptRef, Source, Target},
+        fact::{
+            ClockOffset, ClockReading, Content, Fact, Hashed, PartTable, ReceiptRef, Source, Target,
+        },
     },
 };
 use jiff::Timestamp;
@@ -23,6 +25,10 @@ pub enum Event {
     BayTrouble {
         bay: BayName,
         words: String,
+    },
+    /// A bay holds a card with nothing on it that could say whose it is.
+    EmptyCard {
+        bay: BayName,
     },
     CameraGone {
         bay: BayName,
@@ -98,6 +104,7 @@ pub struct Arrival {
     pub profile: String,
     pub model: Option<String>,
     pub clock: Option<ClockOffset>,
+    pub clock_reading: ClockReading,
     /// The mount and the bay's configuration allow erasing.
     pub erase_allowed: bool,
 }
@@ -127,6 +134,8 @@ pub enum CopyResult {
     SpoolFull,
     /// Nothing was kept.
     Failed { words: String },
+    /// Nothing was kept: the file is not what was listed. The camera is listed again.
+    Changed { words: String },
 }
 
 /// How one erase ended.
@@ -181,6 +190,12 @@ pub enum Command {
     },
     Unhold {
         target: Target,
+        reason: String,
+    },
+    /// A person knows of what is wrong with a camera; all of it, or what has `only` in its words.
+    Acknowledge {
+        camera: CameraId,
+        only: Option<String>,
         reason: String,
     },
     Reclass {

@@ -76,10 +76,16 @@ pub struct Bay {
     pub on_camera: (u64, u64),
     pub spool_full: bool,
     pub problem: Option<String>,
-    /// Grave findings of the last listing, in words.
-    pub findings: Vec<String>,
     /// The last whole walk over the release candidates found nothing more to do.
     pub settled: bool,
+    /// The camera was listed after the last work on it and on its footage: nothing can have come
+    /// to lie on it unseen while the dock was busy.
+    pub checked: bool,
+    /// The listing that was ordered last was ordered after all work.
+    pub(super) list_covers_work: bool,
+    pub(super) list_began: Option<Timestamp>,
+    /// Rest before a settled camera is listed again.
+    pub(super) list_rest: SignedDuration,
     pub(super) list_due: bool,
     pub(super) list_retry_at: Option<Timestamp>,
     pub(super) ingest: Option<Ingest>,
@@ -90,6 +96,14 @@ pub struct Bay {
     pub(super) erase_failures: u32,
 }
 
+impl Bay {
+    /// Something was done with the camera or its footage: no earlier listing proves its state.
+    pub(super) fn was_worked_on(&mut self) {
+        self.checked = false;
+        self.list_covers_work = false;
+    }
+}
+
 /// The rules of one dock.
 pub struct Dock {
     pub(super) settings: Settings,
@@ -97,6 +111,8 @@ pub struct Dock {
     pub(super) bays: BTreeMap<BayName, Bay>,
     /// Bays with something unusable in them, in words.
     pub(super) troubles: BTreeMap<BayName, String>,
+    /// Bays with a card on which there is nothing.
+    pub(super) empty_cards: BTreeSet<BayName>,
     /// Cameras whose id is docked elsewhere already: each is let in when the other is out.
     pub(super) twins: BTreeMap<BayName, Arrival>,
     /// Segments whose last read differed from the camera's digest: the next read counts.
@@ -122,6 +138,7 @@ impl Dock {
             ids,
             bays: BTreeMap::new(),
             troubles: BTreeMap::new(),
+            empty_cards: BTreeSet::new(),
             twins: BTreeMap::new(),
             suspects: BTreeSet::new(),
             copies_given: 0,
@@ -155,6 +172,10 @@ impl Dock {
 
     pub fn troubles(&self) -> &BTreeMap<BayName, String> {
         &self.troubles
+    }
+
+    pub fn empty_cards(&self) -> &BTreeSet<BayName> {
+        &self.empty_cards
     }
 
     pub fn uploads(&self) -> &BTreeMap<ObjectId, Class> {
@@ -193,6 +214,7 @@ impl Dock {
             }
             Event::CameraArrived(arrival) => self.handle_arrival(arrival, &mut step),
             Event::BayTrouble { bay, words } => self.trouble(bay, words, &mut step),
+            Event::EmptyCard { bay } => self.handle_empty_card(bay, &mut step),
             Event::CameraGone { bay } => self.handle_gone(bay, &mut step),
             Event::Listed { bay, listed } => {
                 self.handle_listed(now, &bay, listed, view, &mut step)?
@@ -222,6 +244,7 @@ impl Dock {
                             self.bays.values_mut().filter(|b| Some(&b.camera) == camera.as_ref())
                         {
                             bay.settled = false;
+                            bay.was_worked_on();
                             bay.release.hasten();
                         }
                         step.fact(Fact::Receipted { object, receipt });
@@ -316,13 +339,14 @@ impl Dock {
             self.twins.insert(arrival.bay.clone(), arrival);
             return;
         }
-        let Arrival { bay, camera, profile, model, clock, erase_allowed } = arrival;
+        let Arrival { bay, camera, profile, model, clock, clock_reading, erase_allowed } = arrival;
         step.fact(Fact::CameraDocked {
             bay: bay.clone(),
             camera: camera.clone(),
             profile: profile.clone(),
             model,
             clock,
+            clock_reading: Some(clock_reading),
         });
         let docked = Bay {
             camera,
@@ -333,8 +357,11 @@ impl Dock {
             on_camera: (0, 0),
             spool_full: false,
             problem: None,
-            findings: Vec::new(),
             settled: false,
+            checked: false,
+            list_covers_work: false,
+            list_began: None,
+            list_rest: SignedDuration::ZERO,
             list_due: true,
             list_retry_at: None,
             ingest: None,
@@ -345,7 +372,19 @@ impl Dock {
         self.bays.insert(bay, docked);
     }
 
+    fn handle_empty_card(&mut self, bay: BayName, step: &mut Step) {
+        // A camera that is still reported to be here is not: its departure is told first.
+        if self.bays.contains_key(&bay) {
+            self.handle_gone(bay.clone(), step);
+        }
+        self.troubles.remove(&bay);
+        if self.empty_cards.insert(bay.clone()) {
+            step.fact(Fact::EmptyCard { bay });
+        }
+    }
+
     fn trouble(&mut self, bay: BayName, words: String, step: &mut Step) {
+        self.empty_cards.remove(&bay);
         if self.troubles.get(&bay) != Some(&words) {
             step.fact(Fact::BayTrouble { bay: bay.clone(), words: words.clone() });
             self.troubles.insert(bay, words);
@@ -354,6 +393,7 @@ impl Dock {
 
     fn handle_gone(&mut self, bay: BayName, step: &mut Step) {
         self.troubles.remove(&bay);
+        self.empty_cards.remove(&bay);
         self.twins.remove(&bay);
         let Some(docked) = self.bays.remove(&bay) else { return };
         step.fact(Fact::CameraRemoved { bay, camera: docked.camera.clone() });
@@ -371,6 +411,10 @@ impl Dock {
         let docked = self.bays.get_mut(bay)?;
         if docked.work == Some(work) {
             docked.work = None;
+        }
+        match work {
+            Work::List => {}
+            Work::Copy(_) | Work::SecondRead(_) | Work::Erase(_) => docked.was_worked_on(),
         }
         Some(docked)
     }
@@ -393,6 +437,8 @@ impl Dock {
         if bay.list_due && bay.list_retry_at.is_none_or(|at| now >= at) {
             bay.work = Some(Work::List);
             bay.list_due = false;
+            bay.list_covers_work = true;
+            bay.list_began = Some(now);
             step.act(Action::List { bay: name.clone() });
             return Ok(());
         }

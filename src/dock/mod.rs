@@ -4,6 +4,8 @@
 //! runs after a fact is durable, so whatever a rule reads here is on disk. See
 //! [`machine`] for the order that the caller keeps.
 
+mod acknowledging;
+mod completeness;
 mod copying;
 mod elapsed;
 pub mod event;
@@ -19,7 +21,7 @@ mod table;
 mod uploading;
 
 pub use event::{Action, Command, Event, Step};
-pub use fold::fold;
+pub use fold::{FOLD_VERSION, fold};
 pub use machine::{Dock, IdSource, Settings};
 pub use people::describe;
 pub use state::{Records, Stage};

@@ -2,6 +2,7 @@
 
 use super::{
     Dock, IndexBroken, Records, View,
+    acknowledging::acknowledge,
     event::{Command, Step},
     machine::Work,
     releasing::ReleasePass,
@@ -32,6 +33,9 @@ impl Dock {
                     bay.release = ReleasePass::default();
                 }
                 Ok("looking at every docked camera again; releasing what the rule allows".into())
+            }
+            Command::Acknowledge { camera, only, reason } => {
+                acknowledge(actor, camera, only, reason, view, step)?
             }
             Command::Reclass { recording, class, reason } => match view.recording(recording)? {
                 None => Err(unknown(&Target::Recording(recording))),

@@ -1,15 +1,15 @@
 //! Walking the release candidates of a docked camera and asking the rule about each.
 
 use super::{
-    Dock, IndexBroken, Records, View,
+    Dock, IndexBroken, Records, Stage, View,
     event::{Action, EraseResult, Step},
     machine::Work,
-    state::{SegmentState, key},
+    state::{RecordingState, SegmentState, key},
 };
 use crate::{
     release::{self, Decision, ErasePermit, Evidence, Obstacle, Sealed},
     types::{
-        BayName, FileKind, SegmentId,
+        BayName, FileKind, RecordingId, SegmentId,
         fact::{Fact, Hashed, Segment},
     },
 };
@@ -113,12 +113,35 @@ impl Dock {
             };
         }
         self.set_pass(name, pass, settled);
+        if settled {
+            step.again |= self.list_at_last(name, view)?;
+        }
         if !permits.is_empty() {
             self.set_work(name, Work::Erase(permits.len()));
             permits.iter().for_each(|permit| step.fact(releasing(permit)));
             step.act(Action::Erase { bay: name.clone(), permits });
         }
         Ok(())
+    }
+
+    /// When everything else is done, the camera is listed once more before its bay turns green:
+    /// something may have come to lie on it since.
+    fn list_at_last(&mut self, name: &BayName, view: &dyn View) -> Result<bool, IndexBroken> {
+        let Some(bay) = self.bays.get_mut(name).filter(|bay| !bay.checked) else {
+            return Ok(false);
+        };
+        for raw in view.ids(&key::open_recordings(&bay.camera), b"", usize::MAX)? {
+            let Ok(id) = RecordingId::from_slice(&raw) else { continue };
+            let waits = |r: RecordingState| {
+                let unstored = r.at(Stage::Seen) + r.at(Stage::Sealed) + r.at(Stage::Stored);
+                unstored + r.gone_unstored > 0
+            };
+            if view.recording(id)?.is_some_and(waits) {
+                return Ok(false);
+            }
+        }
+        bay.list_due = true;
+        Ok(true)
     }
 
     fn set_pass(&mut self, name: &BayName, pass: ReleasePass, settled: bool) {
@@ -167,8 +190,19 @@ impl Dock {
             second_read: state.second_read.map(|(read, _)| read),
             held: hold.as_ref().map(|mark| mark.reason.as_str()),
             erase_allowed: bay_allows && recording.recording.erase_allowed,
-            needed_by_others: segment.kind == FileKind::Manifest
-                && (recording.others_on_camera > 0 || signs_what_is_there(segment, view)?),
+            needed_by_others: match segment.kind {
+                FileKind::Manifest => {
+                    recording.others_on_camera > 0
+                        || recording.gone_unstored > 0
+                        || signs_what_is_there(segment, view)?
+                }
+                FileKind::Sidecar => recording.media_on_camera > 0 || recording.gone_unstored > 0,
+                FileKind::Media | FileKind::Orphan => false,
+            },
+            incomplete: match segment.kind {
+                FileKind::Manifest | FileKind::Sidecar => recording.unaccounted > 0,
+                FileKind::Media | FileKind::Orphan => false,
+            },
             journal_damaged: self.journal_damaged,
         };
         Ok(release::evaluate(&self.settings.release, &evidence, now))

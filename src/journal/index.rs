@@ -1,7 +1,8 @@
 //! sled as the index of the log: fast to ask, never believed further than the log goes.
 //!
 //! `<index_dir>/sled` is the database: one tree, keys as the fold makes them, and `m/applied`, the
-//! place in the chain of the last line folded, written in the same batch as what it led to.
+//! place in the chain of the last line folded and the version of the fold, written in the same
+//! batch as what it led to.
 //! `<index_dir>/run.json` tells how the last run ended. sled 0.34.7 does not survive a power cut
 //! (its flush never calls fsync), so after an unclean end under another kernel boot id the
 //! database is not opened at all but made again from the log. Pinned: we sync sled's own files.
@@ -9,7 +10,7 @@
 use super::{FoldFn, JournalError, files, overlay::Overlay};
 use crate::{
     custody::chain::Head,
-    dock::IndexBroken,
+    dock::{FOLD_VERSION, IndexBroken},
     types::{Sha256Digest, fact::Entry},
 };
 use serde::{Deserialize, Serialize};
@@ -106,10 +107,17 @@ impl Index {
     }
 
     /// Up to which line the index was folded; none if it is empty.
+    ///
+    /// # Errors
+    /// [`IndexBroken`], also when another version of the fold made it.
     pub fn applied(&self) -> Result<Option<Head>, IndexBroken> {
         let Some(value) = guarded("reading", || self.db.get(APPLIED))? else { return Ok(None) };
-        let (seq, hash) = value.split_at_checked(8).unwrap_or((&[], &[]));
+        let (seq, rest) = value.split_at_checked(8).unwrap_or((&[], &[]));
+        let (hash, version) = rest.split_at_checked(32).unwrap_or((&[], &[]));
         match (seq.try_into(), hash.try_into()) {
+            (Ok(_), Ok::<[u8; 32], _>(_)) if version != FOLD_VERSION.to_be_bytes() => {
+                Err(IndexBroken("another version of this program made it".into()))
+            }
             (Ok(seq), Ok(hash)) => {
                 Ok(Some(Head { seq: u64::from_be_bytes(seq), hash: Sha256Digest(hash) }))
             }
@@ -132,6 +140,7 @@ impl Index {
         if let Some(head) = head {
             let mut applied = head.seq.to_be_bytes().to_vec();
             applied.extend(head.hash.0);
+            applied.extend(FOLD_VERSION.to_be_bytes());
             batch.insert(APPLIED, applied);
         }
         self.dirty = true;

@@ -43,6 +43,8 @@ pub struct Evidence<'a> {
     pub erase_allowed: bool,
     /// Other files of the recording are still on the camera and need this one to be understood.
     pub needed_by_others: bool,
+    /// The recording names files that never arrived, or lost some, and nobody acknowledged it.
+    pub incomplete: bool,
     /// The journal holds a damaged line that could concern this segment.
     pub journal_damaged: bool,
 }
@@ -74,6 +76,7 @@ pub enum Obstacle {
     SecondReadDiffers,
     Held(String),
     NeededByOthers,
+    Incomplete,
     TooYoung { until: Timestamp },
     JournalDamaged,
 }
@@ -113,6 +116,9 @@ impl Obstacle {
             Self::SecondReadDiffers => {
                 "two reads of the camera differ: take the camera out of service"
             }
+            Self::Incomplete => {
+                "look for the missing files; `bwvdock acknowledge` when it is known why they are"
+            }
             Self::Held(_) => "`bwvdock unhold` when the reason is gone",
             Self::JournalDamaged => "run `bwvdock custody verify`; keep every camera as it is",
             Self::NotSealed
@@ -145,6 +151,9 @@ impl fmt::Display for Obstacle {
             Self::SecondReadDiffers => f.write_str("a second read of the camera gave other bytes"),
             Self::Held(reason) => write!(f, "it is held: {reason}"),
             Self::NeededByOthers => f.write_str("files it describes are still on the camera"),
+            Self::Incomplete => {
+                f.write_str("files that its recording names are missing; it tells of them")
+            }
             Self::TooYoung { until } => write!(f, "it stays on the camera until {until}"),
             Self::JournalDamaged => f.write_str("the custody log has a damaged line"),
         }
@@ -195,6 +204,9 @@ pub const CONDITIONS: &[(&str, Check)] = &[
     }),
     ("not needed by others", |_, e, _| {
         (!e.needed_by_others).then_some(()).ok_or(Obstacle::NeededByOthers)
+    }),
+    ("recording complete or accounted for", |_, e, _| {
+        (!e.incomplete).then_some(()).ok_or(Obstacle::Incomplete)
     }),
 ];
 

@@ -57,6 +57,7 @@ fn good<'a>(segment: &'a Segment, receipt: &'a ReceiptRef) -> Evidence<'a> {
         held: None,
         erase_allowed: true,
         needed_by_others: false,
+        incomplete: false,
         journal_damaged: false,
     }
 }
@@ -95,6 +96,7 @@ fn each_condition_alone_keeps_it_on_the_camera() {
     stays(&Evidence { held: Some("case 7"), ..base.clone() }, Obstacle::Held("case 7".into()));
     stays(&Evidence { erase_allowed: false, ..base.clone() }, Obstacle::EraseNotAllowed);
     stays(&Evidence { needed_by_others: true, ..base.clone() }, Obstacle::NeededByOthers);
+    stays(&Evidence { incomplete: true, ..base.clone() }, Obstacle::Incomplete);
     stays(&Evidence { journal_damaged: true, ..base.clone() }, Obstacle::JournalDamaged);
     let weak = ReceiptRef { level: ReceiptLevel::Md5PerPart, ..receipt.clone() };
     stays(
@@ -111,7 +113,9 @@ fn each_condition_alone_keeps_it_on_the_camera() {
 #[test]
 fn no_unsound_verdict_is_ever_released() {
     let (sound, receipt) = (segment(Some(hashed().sha256)), receipt());
-    for verdict in [Verdict::Mismatched, Verdict::Partial, Verdict::Unreadable] {
+    for verdict in
+        [Verdict::BadSignature, Verdict::Mismatched, Verdict::Partial, Verdict::Unreadable]
+    {
         let mut evidence = good(&sound, &receipt);
         evidence.sealed = Some(Sealed { verdict, ..evidence.sealed.unwrap() });
         stays(&evidence, Obstacle::Unsound(verdict));

@@ -147,8 +147,9 @@ fn a_camera_with_a_bad_file(dock: &Dock) {
     fs::write(&bad, &bytes).unwrap();
     dock.insert(&camera, "3");
     dock.wait("bay 3 is red", || dock.light(3) == "red");
-    dock.wait("all of it is stored", || {
-        dock.run(&["queue", "--json"]).json() == Value::Array(vec![])
+    dock.wait("all of it is stored, and the camera was looked at once more", || {
+        let bay = &dock.run(&["bays", "--json"]).json()[2];
+        dock.run(&["queue", "--json"]).json() == Value::Array(vec![]) && bay["files"] == 4
     });
     let status = screen(dock, "status-quarantine.txt", &["status"], 0);
     assert_eq!(status["mismatched"], 1);
@@ -182,6 +183,7 @@ fn people_interfere(dock: &Dock) {
         &["unhold", "--segment", end(&segment)],
         &["flag", end(&recording), "--reason", "asked for by CID"],
         &["flag", end(&recording), "--class", "unreviewed", "--reason", "a mistake"],
+        &["acknowledge", "--camera", "BWC-0003", "--reason", "the card is at the laboratory"],
         &["retry", "--camera", "BWC-0003"],
         &["release"],
     ] {

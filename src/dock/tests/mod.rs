@@ -5,6 +5,7 @@
 
 mod camera;
 mod clocks;
+mod concerns;
 mod invariants;
 mod life;
 mod many;

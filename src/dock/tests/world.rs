@@ -8,13 +8,16 @@ use crate::{
     dock::{
         Action, Command, Dock, Event, IdSource, MemoryTable, Records, Settings, Stage, Step,
         event::{Arrival, CopyResult, EraseResult, Started, UploadEnd},
-        fold,
+        fold, report,
         state::{SegmentState, key},
     },
     release::Policy,
     types::{
         Actor, BayName, DockId, Md5Digest, ObjectId, ReceiptLevel, SegmentId, Sha256Digest,
-        fact::{Entry, Fact, Hashed, NewFact, Part, PartTable, ReceiptRef, VERSION},
+        fact::{
+            ClockReading, Entry, Fact, Hashed, NewFact, Part, PartTable, ReceiptRef, Source,
+            VERSION,
+        },
     },
 };
 use jiff::{SignedDuration, Timestamp};
@@ -73,6 +76,8 @@ pub struct World {
     /// What is in each bay: camera and number of the docking.
     pub bays: BTreeMap<BayName, (String, u64)>,
     pub pending: VecDeque<Pending>,
+    /// What each camera held when it was listed last, and how long the log was then.
+    pub looks: BTreeMap<String, (usize, Vec<Source>)>,
     /// Actions that nobody performs for now, by name.
     pub withheld: BTreeSet<&'static str>,
     /// Content of sealed objects; `None` once damaged.
@@ -156,6 +161,7 @@ impl World {
             cameras: BTreeMap::new(),
             bays: BTreeMap::new(),
             pending: VecDeque::new(),
+            looks: BTreeMap::new(),
             withheld: BTreeSet::new(),
             spool: BTreeMap::new(),
             stored: BTreeMap::new(),
@@ -347,6 +353,7 @@ impl World {
             profile: camera.profile.into(),
             model: None,
             clock: None,
+            clock_reading: ClockReading::None,
             erase_allowed: camera.erase_allowed,
         };
         self.event(Event::CameraArrived(arrival));
@@ -394,7 +401,13 @@ impl World {
                 camera if camera.refuses_list => {
                     Event::ListFailed { bay, words: "the card does not answer".into() }
                 }
-                camera => Event::Listed { bay, listed: camera.list() },
+                camera => {
+                    let (id, listed) = (camera.id.to_string(), camera.list());
+                    let files = listed.plan.recordings.iter().flat_map(|r| &r.files);
+                    let files = files.map(|file| file.source.clone()).collect();
+                    self.looks.insert(id, (self.log.len(), files));
+                    Event::Listed { bay, listed }
+                }
             },
             Action::Copy { bay, segment, object, source } => {
                 let full = self.spool_full;
@@ -515,11 +528,29 @@ impl World {
 
     // --- looking ---
 
+    /// What of a camera waits for a person, in words.
+    pub fn concerns(&self, camera: &str) -> Vec<String> {
+        let camera = &self.cameras[camera].id;
+        let all = report::concerns(&self.table, camera, 1000).unwrap();
+        all.into_iter().filter(report::Concern::is_open).map(|c| c.words).collect()
+    }
+
     pub fn at(&self, camera: &str, file: &str) -> SegmentState {
         let camera = &self.cameras[camera].id;
-        let id = self.table.segment_at(camera, path(file).as_bytes()).unwrap();
-        let id = id.unwrap_or_else(|| panic!("{file} was never seen"));
-        self.table.segment(id).unwrap().unwrap()
+        match self.table.segment_at(camera, path(file).as_bytes()).unwrap() {
+            Some(id) => self.table.segment(id).unwrap().unwrap(),
+            // Released, and out of the index of sources.
+            None => {
+                let seen = self.log.iter().rev().find_map(|entry| match &entry.fact {
+                    Fact::SegmentSeen { segment } => (segment.camera == *camera
+                        && segment.source.path == path(file))
+                    .then_some(segment.id),
+                    _ => None,
+                });
+                let id = seen.unwrap_or_else(|| panic!("{file} was never seen"));
+                self.table.segment(id).unwrap().unwrap()
+            }
+        }
     }
 
     pub fn stage(&self, camera: &str, file: &str) -> Stage {

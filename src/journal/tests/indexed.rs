@@ -31,6 +31,21 @@ fn missing() {
 }
 
 #[test]
+fn made_by_another_version_of_the_fold() {
+    use super::super::index::APPLIED;
+    let dock = Dock::with_lines(9);
+    for other in [&9_u32.to_be_bytes()[..], b""] {
+        let db = sled::open(dock.options.index_dir.join("sled")).unwrap();
+        let applied = db.get(APPLIED).unwrap().unwrap();
+        // The first version did not say which it was.
+        db.insert(APPLIED, [&applied[..40], other].concat()).unwrap();
+        db.flush().unwrap();
+        drop(db);
+        expect_rebuilt(&dock, "another version");
+    }
+}
+
+#[test]
 fn emptied() {
     let dock = Dock::with_lines(9);
     fs::remove_dir_all(dock.options.index_dir.join("sled")).unwrap();
