@@ -11,9 +11,12 @@ pub mod types;
 pub mod custody;
 pub mod dock;
 pub mod evidence;
+pub mod power;
+pub mod ptp;
 pub mod release;
 pub mod seal;
 pub mod transfer;
+pub mod trust;
 
 // doors: a trait, its real side and its simulated side
 pub mod camera;
@@ -21,6 +24,7 @@ pub mod clock;
 pub mod journal;
 pub mod spool;
 pub mod store;
+pub mod usb;
 
 // shell
 pub mod api;

@@ -37,7 +37,7 @@ kinds! {
     UploadCreated, PartAcknowledged, UploadAbandoned, UploadFailed, Stored, Receipted,
     ReceiptPlaced, SpoolFreed, SpoolDamaged, SecondRead, Held, Unheld, Paused, Resumed,
     RetryAsked, Reclassed, Releasing, Released, ReleaseFailed, LogRepaired, IndexRebuilt,
-    LogPruned,
+    LogPruned, Security, PortSwitched, ClockSetting, ClockSet,
 }
 
 /// What may be left out of a line, by the kind of fact and the path to it.
@@ -69,6 +69,9 @@ const OPTIONAL: &[(&str, &str)] = &[
     ("segment_seen", "/segment/source/expected"),
     ("sealed", "/object/retain_until"),
     ("stored", "/version"),
+    ("security", "/measures"),
+    ("clock_set", "/after"),
+    ("clock_set", "/words"),
 ];
 
 #[test]

@@ -36,6 +36,11 @@ impl Asker {
         Self { socket, json }
     }
 
+    /// Where the daemon is asked.
+    pub fn socket(&self) -> &std::path::Path {
+        &self.socket
+    }
+
     /// Asks for something that is not printed.
     ///
     /// # Errors

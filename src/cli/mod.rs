@@ -4,6 +4,7 @@
 //! Exit status: see [`Exit`].
 
 mod ask;
+mod bays;
 mod custody;
 mod id;
 mod local;
@@ -114,8 +115,11 @@ enum Verb {
     },
     /// The dock at a glance
     Status,
-    /// What is in the bays, and whether it may be taken
-    Bays,
+    /// What is in the bays, and whether it may be taken; with a command: which ports they are
+    Bays {
+        #[command(subcommand)]
+        verb: Option<bays::BaysVerb>,
+    },
     /// The status, again and again
     Watch {
         /// Seconds between two looks
@@ -383,7 +387,12 @@ fn run(cli: Cli) -> Outcome {
     match cli.verb {
         Verb::Daemon { config } => local::daemon(&config),
         Verb::Status => asker.status(),
-        Verb::Bays => asker.bays(),
+        Verb::Bays { verb: None } => asker.bays(),
+        Verb::Bays { verb: Some(bays::BaysVerb::Learn(args)) } => {
+            bays::learn(args, asker.socket(), cli.json)
+        }
+        Verb::Bays { verb: Some(bays::BaysVerb::Ports) } => bays::ports(cli.json),
+        Verb::Bays { verb: Some(bays::BaysVerb::Udev { config }) } => bays::udev(&config),
         Verb::Watch { every } => asker.watch(every),
         Verb::Recordings(selection) => asker.recordings(selection),
         Verb::Segments(selection) => asker.segments(selection),

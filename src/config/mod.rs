@@ -8,6 +8,7 @@
 mod error;
 mod load;
 mod model;
+mod ports;
 mod reader;
 mod recipients;
 mod report;
@@ -22,9 +23,10 @@ pub use error::{ConfigError, ConfigErrors};
 pub use load::{LoadError, load, read_secret};
 pub use model::{
     Api, Bay, BaySource, Cameras, Config, Dock, Journal, Log, Release, Retention, Seal, Spool,
-    Store, StoreRequired, Transfer, Window,
+    Store, StoreRequired, Transfer, Usb, Window,
 };
-pub use value::{Day, LogFormat, LogLevel, SecretFile, StoreKind, TimeOfDay};
+pub use ports::{PortsError, with_ports};
+pub use value::{Day, LogFormat, LogLevel, SecretFile, StoreKind, TimeOfDay, UnknownModels};
 
 use crate::types::DockId;
 use reader::Section;
@@ -41,6 +43,7 @@ impl Config {
             dock: Dock::new(id),
             api: Api::default(),
             cameras: Cameras::default(),
+            usb: Usb::default(),
             seal: Seal { recipients, recipients_file: None },
             spool: Spool::default(),
             journal: Journal::default(),
@@ -103,6 +106,7 @@ fn whole(mut root: Section<'_>) -> Option<Config> {
     let state_dir = dock.as_ref().map(|dock| dock.state_dir.as_path());
     let bays = sections::bays(root.sections("bays", sections::BAYS_MAX), state_dir);
     let cameras = sections::cameras(root.section("cameras"));
+    let usb = sections::usb(root.section("usb"));
     let seal = sections::seal(root.section("seal"));
     let spool = sections::spool(root.section("spool"));
     let journal = sections::journal(root.section("journal"));
@@ -117,6 +121,7 @@ fn whole(mut root: Section<'_>) -> Option<Config> {
         dock,
         api,
         cameras,
+        usb,
         seal,
         spool,
         journal,

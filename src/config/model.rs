@@ -3,8 +3,10 @@
 //! Every number carries its unit in its name, and every bound stands in [`super::sections`]. The
 //! defaults here and the text of `config/bwvdock.toml` are tested to be equal.
 
-use super::value::{self, Day, LogFormat, LogLevel, SecretFile, StoreKind, TimeOfDay};
-use crate::types::{BayName, CameraId, Class, DockId, ReceiptLevel};
+use super::value::{
+    self, Day, LogFormat, LogLevel, SecretFile, StoreKind, TimeOfDay, UnknownModels,
+};
+use crate::types::{BayName, CameraId, Class, DockId, PortPath, ReceiptLevel, UsbClass, UsbId};
 use serde::Serialize;
 use std::path::PathBuf;
 use url::Url;
@@ -15,6 +17,7 @@ pub struct Config {
     pub dock: Dock,
     pub api: Api,
     pub cameras: Cameras,
+    pub usb: Usb,
     pub seal: Seal,
     pub spool: Spool,
     pub journal: Journal,
@@ -65,12 +68,23 @@ impl Default for Api {
     }
 }
 
-/// What a bay is fed by. USB ports join here.
+/// What a bay is fed by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BaySource {
     /// A folder, or the mount point of a card or stick. Docked while it exists and can be listed.
     Folder(PathBuf),
+    /// A USB port. Docked while a device is in it that this dock takes for a camera.
+    Port(PortPath),
+}
+
+impl BaySource {
+    pub fn port(&self) -> Option<&PortPath> {
+        match self {
+            Self::Port(port) => Some(port),
+            Self::Folder(_) => None,
+        }
+    }
 }
 
 /// `[[bays]]`: one slot of the dock.
@@ -85,6 +99,9 @@ pub struct Bay {
     /// The camera profile to use; otherwise the first whose match rules fit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+    /// Only for a port: the only models it takes; all that the dock takes if it is empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<UsbId>,
     /// Whether what is safe may be erased in this bay; the release rule still has to allow it.
     pub allow_erase: bool,
 }
@@ -99,6 +116,10 @@ pub struct Cameras {
     pub poll_interval_ms: u64,
     /// Bays copying at the same time; the others wait for their turn.
     pub copies_max: usize,
+    /// Set a camera's clock after its offset was measured and recorded.
+    pub set_clock: bool,
+    /// The IANA time zone kept by cameras whose clock says none; only its form is checked here.
+    pub clock_zone: String,
 }
 
 impl Default for Cameras {
@@ -108,6 +129,40 @@ impl Default for Cameras {
             keys_dir: PathBuf::from("/etc/bwvdock/camera-keys"),
             poll_interval_ms: 500,
             copies_max: 4,
+            set_clock: false,
+            clock_zone: "UTC".into(),
+        }
+    }
+}
+
+/// `[usb]`: which USB devices are let into bays, and what happens to others.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Usb {
+    /// Besides those that camera profiles name.
+    pub models: Vec<UsbId>,
+    pub unknown_models: UnknownModels,
+    /// Interfaces a named model may have besides those a camera is read by.
+    pub tolerated_interfaces: Vec<UsbClass>,
+    pub vendor_mtp: bool,
+    /// Only cameras whose serial is enrolled: in `serials`, or a key in `cameras.keys_dir`.
+    pub only_enrolled: bool,
+    pub serials: Vec<String>,
+    pub cut_power: bool,
+    /// Cycle the port of a camera that does not answer.
+    pub revive: bool,
+}
+
+impl Default for Usb {
+    fn default() -> Self {
+        Self {
+            models: Vec::new(),
+            unknown_models: UnknownModels::Refuse,
+            tolerated_interfaces: Vec::new(),
+            vendor_mtp: false,
+            only_enrolled: false,
+            serials: Vec::new(),
+            cut_power: true,
+            revive: true,
         }
     }
 }

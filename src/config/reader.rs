@@ -253,6 +253,26 @@ impl<'a> Section<'a> {
         texts
     }
 
+    /// A list of texts that are something more, each once.
+    pub(super) fn each<T>(&mut self, key: &'static str, max: usize, remedy: &str) -> Vec<T>
+    where
+        T: FromStr<Err: Display> + PartialEq,
+    {
+        let mut found = Vec::new();
+        for (text, span) in self.texts(key, max) {
+            match text.parse() {
+                Ok(value) if found.contains(&value) => {
+                    self.problem_at(&span, key, &format!("names {text} twice"), "write it once");
+                }
+                Ok(value) => found.push(value),
+                Err(words) => {
+                    self.problem_at(&span, key, &format!("has one wrong: {words}"), remedy)
+                }
+            }
+        }
+        found
+    }
+
     /// Reports a problem at a place inside the value of a key.
     pub(super) fn problem_at(&self, span: &Span, key: &str, words: &str, remedy: &str) {
         self.report.add(Some(span), &dotted(&self.name, key), words, remedy);

@@ -4,7 +4,7 @@ use super::{
     model::*,
     reader::Section,
     recipients,
-    value::{Day, LogFormat, LogLevel, SecretFile, TimeOfDay},
+    value::{Day, LogFormat, LogLevel, SecretFile, TimeOfDay, UnknownModels},
 };
 use crate::types::{BayName, Class, ReceiptLevel};
 use std::path::{Path, PathBuf};
@@ -25,6 +25,9 @@ const LEVELS: &[(&str, ReceiptLevel)] = &[
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const TIB: u64 = 1 << 40;
+
+const MODELS_MAX: usize = 256;
+const MODEL: &str = "write vendor and product numbers, for example [\"1d6b:0104\"]";
 
 /// The most bays one dock may have.
 pub(super) const BAYS_MAX: usize = 64;
@@ -66,9 +69,10 @@ pub(super) fn bays(sections: Vec<Section<'_>>, state_dir: Option<&Path>) -> Vec<
         let bay = bay(&mut s);
         if let Some(bay) = bay {
             check_against(&s, &bay, &bays);
-            let BaySource::Folder(folder) = &bay.source;
             // The dock would take its own spool for footage.
-            if state_dir.is_some_and(|own| own.starts_with(folder) || folder.starts_with(own)) {
+            if let (BaySource::Folder(folder), Some(own)) = (&bay.source, state_dir)
+                && (own.starts_with(folder) || folder.starts_with(own))
+            {
                 let words = "lies in, or holds, the dock's state_dir";
                 s.problem("folder", words, "give each bay a folder of its own");
             }
@@ -85,28 +89,53 @@ fn bay(s: &mut Section<'_>) -> Option<Bay> {
         s.missing("name", named);
     }
     let name: Option<BayName> = s.parsed("name", named);
-    if !s.has("folder") {
-        s.missing("folder", "write the folder or mount point that is this bay's camera");
-    }
-    let folder = s.path("folder");
+    let source = bay_source(s);
     let camera_id = s.parsed("camera_id", "write the camera's serial number");
     let profile = s.text("profile").map(str::to_owned);
+    let models = s.each("models", MODELS_MAX, MODEL);
+    if !models.is_empty() && matches!(source, Some(BaySource::Folder(_))) {
+        s.problem("models", "goes with a port, not with a folder", "remove it, or write a port");
+    }
     let allow_erase = s.flag("allow_erase", true);
-    let source = BaySource::Folder(folder?);
-    Some(Bay { name: name?, source, camera_id, profile, allow_erase })
+    Some(Bay { name: name?, source: source?, camera_id, profile, models, allow_erase })
 }
 
-/// Two bays on one folder would take the same footage twice, under two names.
+fn bay_source(s: &mut Section<'_>) -> Option<BaySource> {
+    const EITHER: &str = "write the folder or mount point that is this bay's camera, or the port \
+                          it is plugged into (`bwvdock bays learn` finds it)";
+    let (folder, port) = (s.path("folder"), s.parsed("port", "write for example \"1-1.3\""));
+    match (s.has("folder"), s.has("port")) {
+        (false, false) => s.missing("folder", EITHER),
+        (true, true) => s.problem("port", "is there beside folder", "write one of the two"),
+        (true, false) | (false, true) => {}
+    }
+    folder.map(BaySource::Folder).or(port.map(BaySource::Port))
+}
+
+/// Two bays on one folder or port would take the same footage twice, under two names.
 fn check_against(s: &Section<'_>, bay: &Bay, others: &[Bay]) {
-    let BaySource::Folder(folder) = &bay.source;
     for other in others {
-        let BaySource::Folder(taken) = &other.source;
         if other.name == bay.name {
             s.problem("name", format!("is {:?} twice", bay.name.as_str()), "name each bay once");
         }
-        if folder.starts_with(taken) || taken.starts_with(folder) {
-            let words = format!("lies in, or holds, the folder of bay {}", other.name);
-            s.problem("folder", words, "give each bay a folder of its own");
+        match (&bay.source, &other.source) {
+            (BaySource::Folder(folder), BaySource::Folder(taken))
+                if folder.starts_with(taken) || taken.starts_with(folder) =>
+            {
+                let words = format!("lies in, or holds, the folder of bay {}", other.name);
+                s.problem("folder", words, "give each bay a folder of its own");
+            }
+            (BaySource::Port(port), BaySource::Port(taken)) if port == taken => {
+                let words = format!("is {port}, as in bay {}", other.name);
+                s.problem("port", words, "give each bay a port of its own");
+            }
+            (BaySource::Port(port), BaySource::Port(taken))
+                if port.is_above(taken) || taken.is_above(port) =>
+            {
+                let words = format!("lies behind, or before, the port of bay {}", other.name);
+                s.problem("port", words, "a bay takes one camera, not a hub with other bays");
+            }
+            (BaySource::Folder(_) | BaySource::Port(_), _) => {}
         }
         if bay.camera_id.is_some() && bay.camera_id == other.camera_id {
             let words = format!("is also in bay {}", other.name);
@@ -115,13 +144,39 @@ fn check_against(s: &Section<'_>, bay: &Bay, others: &[Bay]) {
     }
 }
 
+pub(super) fn usb(mut s: Section<'_>) -> Usb {
+    let default = Usb::default();
+    let class = "write class, subclass and protocol, for example [\"ff/42/01\"]";
+    let usb = Usb {
+        models: s.each("models", MODELS_MAX, MODEL),
+        unknown_models: s.word("unknown_models", UnknownModels::WORDS, default.unknown_models),
+        tolerated_interfaces: s.each("tolerated_interfaces", 16, class),
+        vendor_mtp: s.flag("vendor_mtp", default.vendor_mtp),
+        only_enrolled: s.flag("only_enrolled", default.only_enrolled),
+        serials: s.texts("serials", 10_000).into_iter().map(|(text, _)| text.to_owned()).collect(),
+        cut_power: s.flag("cut_power", default.cut_power),
+        revive: s.flag("revive", default.revive),
+    };
+    if usb.tolerated_interfaces.iter().any(|class| class.is_hub()) {
+        s.problem("tolerated_interfaces", "names hubs", "a bay takes no hub; remove it");
+    }
+    if usb.serials.iter().any(|serial| serial.is_empty() || serial.chars().any(char::is_control)) {
+        s.problem("serials", "has an empty one", "write serials as the cameras say them");
+    }
+    s.finish();
+    usb
+}
+
 pub(super) fn cameras(mut s: Section<'_>) -> Cameras {
     let default = Cameras::default();
+    let clock_zone = zone(&mut s, "clock_zone");
     let cameras = Cameras {
         profiles_dir: s.path("profiles_dir").unwrap_or(default.profiles_dir),
         keys_dir: s.path("keys_dir").unwrap_or(default.keys_dir),
         poll_interval_ms: s.number("poll_interval_ms", 50..=60_000, default.poll_interval_ms),
         copies_max: s.number("copies_max", 1..=16, default.copies_max),
+        set_clock: s.flag("set_clock", default.set_clock),
+        clock_zone,
     };
     s.finish();
     cameras
@@ -216,17 +271,22 @@ fn window(mut s: Section<'_>) -> Window {
     if from == to {
         s.problem("to", "is equal to from", "leave both out for whole days");
     }
-    let time_zone = s.text("time_zone").unwrap_or("UTC").to_owned();
-    if !is_zone_name(&time_zone) {
-        let words = format!("is {time_zone:?}");
-        s.problem("time_zone", words, "write an IANA name, for example \"Europe/London\"");
-    }
+    let time_zone = zone(&mut s, "time_zone");
     let classes = s.words("classes", CLASSES);
     if classes.is_none() {
         s.missing("classes", "name the classes that are sent only inside this window");
     }
     s.finish();
     Window { days, from, to, time_zone, classes: classes.unwrap_or_default() }
+}
+
+/// The name of a time zone; UTC if nothing is said.
+fn zone(s: &mut Section<'_>, key: &'static str) -> String {
+    let zone = s.text(key).unwrap_or("UTC").to_owned();
+    if !is_zone_name(&zone) {
+        s.problem(key, format!("is {zone:?}"), "write an IANA name, for example \"Europe/London\"");
+    }
+    zone
 }
 
 /// The form of an IANA name: no way out of the folder of zones.

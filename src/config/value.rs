@@ -144,3 +144,7 @@ words!(
     /// The protocol the store speaks.
     StoreKind { S3 => "s3" }
 );
+words!(
+    /// What happens to a camera of a model that nobody named.
+    UnknownModels { Refuse => "refuse", Ptp => "ptp" }
+);

@@ -4,24 +4,27 @@
 //! time. Copies that a pulled camera or a full spool interrupted wait in [`Paused`].
 
 use super::{
+    attach::{Opened, open, unanswered},
     copy::{Begun, Copy, CopyJob, CopyOutcome, Patience, Pause, SecondRead, Watch, second_read},
     core::Core,
+    ports::Ports,
     progress::Progress,
 };
 use crate::{
-    camera::{Camera, CameraError, EraseMode, FolderBay, FolderCamera, Listing},
+    camera::{Camera, CameraError, FolderBay, Listing},
     clock::Clock,
     config::{Bay, BaySource},
     dock::event::{Arrival, CopyResult, EraseResult, Event, Listed},
-    evidence::{self, KeyRing, Profile},
+    evidence::{self, KeyRing, Known, Profile},
     release::ErasePermit,
     seal::{self, Recipients},
     spool::FolderSpool,
     types::{
         BayName, CameraId, ObjectId, SegmentId, SourcePath,
-        fact::{ClockReading, Source},
+        fact::{ClockOffset, ClockReading, Fact, Source},
     },
 };
+use jiff::tz::TimeZone;
 use std::{
     collections::{BTreeMap, VecDeque},
     error::Error,
@@ -66,6 +69,9 @@ pub struct World {
     pub part_bytes: u64,
     pub progress: Arc<Progress>,
     pub paused: Paused,
+    pub ports: Arc<Ports>,
+    /// Set cameras' clocks to the time of this zone, once their offset is on disk.
+    pub set_clock: Option<TimeZone>,
     pub poll: Duration,
     pub stop: AtomicBool,
 }
@@ -146,7 +152,7 @@ impl Bays {
                 self.look_at(world, bay);
             }
             world.paused.give_up_old();
-            thread::sleep(world.poll);
+            world.ports.wait_for_news(world.poll);
         }
         let threads = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         for (_, thread) in threads {
@@ -162,8 +168,7 @@ impl Bays {
             return;
         }
         threads.remove(&bay.name);
-        let BaySource::Folder(folder) = &bay.source;
-        if !FolderBay::new(folder).is_present() {
+        if !is_present(world, bay) {
             return;
         }
         let (orders, inbox) = sync_channel(4);
@@ -181,17 +186,30 @@ impl Bays {
     }
 }
 
+/// Whether there is something in a bay that may be spoken to.
+fn is_present(world: &World, bay: &Bay) -> bool {
+    match &bay.source {
+        BaySource::Folder(folder) => FolderBay::new(folder).is_present(),
+        BaySource::Port(_) => world.ports.camera_in(&bay.name).is_some(),
+    }
+}
+
 /// A camera's life in a bay.
 fn serve(bays: &Bays, world: &World, bay: &Bay, inbox: &Receiver<Order>) {
     match recognise(world, bay) {
         Ok(Found::Camera(mut docked, arrival)) => {
             bays.recognised(&bay.name, &arrival.camera);
             if world.core.report(Event::CameraArrived(*arrival)).is_ok() {
+                docked.set_clock();
                 docked.serve(inbox);
             }
         }
         Ok(Found::EmptyCard) => {
             wait_and_look_again(world, bay, Event::EmptyCard { bay: bay.name.clone() });
+        }
+        // It went while it was looked at: the bay is empty, and nothing is wrong.
+        Err(_) if !is_present(world, bay) => {
+            let _ = world.core.report(Event::CameraGone { bay: bay.name.clone() });
         }
         Err(words) => {
             wait_and_look_again(world, bay, Event::BayTrouble { bay: bay.name.clone(), words });
@@ -204,10 +222,8 @@ fn wait_and_look_again(world: &World, bay: &Bay, event: Event) {
     if world.core.report(event).is_err() {
         return;
     }
-    let BaySource::Folder(folder) = &bay.source;
-    let presence = FolderBay::new(folder);
     let mut left = RETRY_EVERY;
-    while left > Duration::ZERO && presence.is_present() {
+    while left > Duration::ZERO && is_present(world, bay) {
         thread::sleep(world.poll.min(left));
         left = left.saturating_sub(world.poll);
         if world.stop.load(Ordering::Relaxed) {
@@ -215,7 +231,7 @@ fn wait_and_look_again(world: &World, bay: &Bay, event: Event) {
         }
     }
     // An emptied bay is no trouble any more.
-    if !presence.is_present() {
+    if !is_present(world, bay) {
         let _ = world.core.report(Event::CameraGone { bay: bay.name.clone() });
     }
 }
@@ -226,6 +242,9 @@ struct Docked<'a> {
     id: CameraId,
     profile: Profile,
     camera: Box<dyn Camera>,
+    /// Of a camera on USB: which docking of its port this is.
+    docking: Option<u64>,
+    clock: Option<ClockOffset>,
     /// What recognising the camera read; the first listing that is asked for.
     first: Option<Look>,
 }
@@ -246,13 +265,18 @@ enum Found<'a> {
 
 /// Opens the camera in a bay and finds out which one it is, reading only what that needs.
 fn recognise<'a>(world: &'a World, bay: &'a Bay) -> Result<Found<'a>, String> {
-    let BaySource::Folder(folder) = &bay.source;
-    let mode = if bay.allow_erase { EraseMode::Allowed } else { EraseMode::ReadOnly };
-    let mut camera = FolderCamera::open(folder, mode).map_err(|error| chain(&error))?;
-    let listing = camera.list().map_err(|error| chain(&error))?;
+    let Opened { mut camera, usb } = open(world, bay)?;
+    let listing = match camera.list() {
+        Ok(listing) => listing,
+        Err(error) => return Err(unanswered(world, bay, usb.is_some(), chain(&error))),
+    };
+    if usb.is_some() {
+        world.ports.answered(&bay.name);
+    }
+    let device = usb.as_ref().map(|usb| &usb.device);
     let profile = match &bay.profile {
         Some(name) => world.profiles.iter().find(|profile| profile.name() == name),
-        None => evidence::choose(&world.profiles, &listing),
+        None => evidence::choose(&world.profiles, &listing, device),
     };
     let profile = match (profile, &bay.profile) {
         (Some(profile), _) => profile.clone(),
@@ -265,8 +289,11 @@ fn recognise<'a>(world: &'a World, bay: &'a Bay) -> Result<Found<'a>, String> {
             ));
         }
     };
-    let small = read_small(&mut camera, &profile, &listing);
-    let id = match evidence::identify(&profile, &listing, &small, bay.camera_id.as_ref()) {
+    let small = read_small(&mut *camera, &profile, &listing);
+    // A serial that would not be safe as a name is none.
+    let serial = device.and_then(|device| CameraId::new(device.serial.clone()?).ok());
+    let known = Known { configured: bay.camera_id.as_ref(), usb_serial: serial.as_ref() };
+    let id = match evidence::identify(&profile, &listing, &small, known) {
         Ok(id) => id,
         Err(error) if evidence::is_empty_card(&profile, &listing, &error) => {
             return Ok(Found::EmptyCard);
@@ -287,14 +314,14 @@ fn recognise<'a>(world: &'a World, bay: &'a Bay) -> Result<Found<'a>, String> {
         bay: bay.name.clone(),
         camera: id.clone(),
         profile: profile.name().to_owned(),
-        model: plan.model,
+        model: plan.model.or_else(|| device.and_then(|device| device.product.clone())),
         clock,
         clock_reading,
         erase_allowed: bay.allow_erase,
     };
-    let camera: Box<dyn Camera> = Box::new(camera);
+    let docking = usb.map(|usb| usb.docking);
     let first = Some(Look { listing, small, at: Instant::now() });
-    let docked = Docked { world, bay: &bay.name, id, profile, camera, first };
+    let docked = Docked { world, bay: &bay.name, id, profile, camera, docking, clock, first };
     Ok(Found::Camera(Box::new(docked), Box::new(arrival)))
 }
 
@@ -318,6 +345,31 @@ fn read_small(
 }
 
 impl Docked<'_> {
+    /// Sets the camera's clock if that is wanted, the dock's own is synchronised, and the offset
+    /// was measured; what was measured is on disk before anything is set.
+    fn set_clock(&mut self) {
+        let (Some(zone), Some(_)) = (&self.world.set_clock, self.clock) else { return };
+        let clock = &self.world.clock;
+        if !clock.is_synchronised() {
+            return;
+        }
+        let Ok(Some(before)) = self.camera.clock_offset(clock.now(), true) else { return };
+        let (bay, camera) = (self.bay.clone(), self.id.clone());
+        let setting = Fact::ClockSetting { bay: bay.clone(), camera: camera.clone(), before };
+        if self.world.core.remember_blocking(vec![setting]).is_err() {
+            return;
+        }
+        let now = clock.now();
+        let (after, words) = match self.camera.set_clock(now, zone.to_offset(now), true) {
+            Ok(Some(set)) => (Some(set.after), None),
+            Ok(None) => (None, Some("this camera's clock cannot be set".to_owned())),
+            Err(error) => (None, Some(chain(&error))),
+        };
+        // The daemon is stopping if nobody hears it; the line before says what was begun.
+        let _ =
+            self.world.core.remember_blocking(vec![Fact::ClockSet { bay, camera, after, words }]);
+    }
+
     fn serve(&mut self, inbox: &Receiver<Order>) {
         loop {
             let order = match inbox.recv_timeout(PRESENCE_EVERY) {
@@ -326,7 +378,7 @@ impl Docked<'_> {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             let answer = order.map(|order| self.carry_out(order));
-            let present = self.camera.is_present();
+            let present = self.is_present();
             // The departure first: an order that failed by it must not be given again.
             if !present && self.world.core.report(self.gone()).is_err() {
                 return;
@@ -335,6 +387,20 @@ impl Docked<'_> {
                 return;
             }
         }
+    }
+
+    /// A camera on USB that was enumerated anew is another docking, even if it answers.
+    fn is_present(&mut self) -> bool {
+        let ports = &self.world.ports;
+        let Some(docking) = self.docking else { return self.camera.is_present() };
+        if !ports.is_still(self.bay, docking) {
+            return false;
+        }
+        let present = self.camera.is_present();
+        if !present {
+            ports.doubt(self.bay, docking);
+        }
+        present
     }
 
     fn gone(&self) -> Event {

@@ -85,6 +85,16 @@ impl Core {
         done.await.map_err(|_| Stopping)
     }
 
+    /// As [`Core::remember`], from threads.
+    ///
+    /// # Errors
+    /// [`Stopping`].
+    pub fn remember_blocking(&self, facts: Vec<Fact>) -> Result<(), Stopping> {
+        let (durable, done) = oneshot::channel();
+        self.0.blocking_send(Message::Remember { facts, durable }).map_err(|_| Stopping)?;
+        done.blocking_recv().map_err(|_| Stopping)
+    }
+
     /// # Errors
     /// [`Stopping`]; the inner error says in words why the dock refuses.
     pub async fn ask(&self, actor: Actor, command: Command) -> Result<Reply, Stopping> {
@@ -258,6 +268,19 @@ fn loudly(facts: &[NewFact]) {
                 tracing::info!(%bay, "an empty card that does not say whose it is");
             }
             Fact::BayTrouble { bay, words } => tracing::warn!(%bay, "{words}"),
+            Fact::Security { bay, port, device, words, measures } => {
+                tracing::error!(%bay, %port, ?measures, "refused {device}: {words}");
+            }
+            Fact::PortSwitched { bay, port, on, why } => {
+                tracing::warn!(%bay, %port, "switched {}: {why}", if *on { "on" } else { "off" });
+            }
+            Fact::ClockSetting { bay, camera, before } => {
+                let ms = before.camera_minus_dock_ms;
+                tracing::info!(%bay, %camera, "its clock is off by {ms} ms and is set");
+            }
+            Fact::ClockSet { bay, camera, words: Some(words), .. } => {
+                tracing::warn!(%bay, %camera, "its clock was not set: {words}");
+            }
             Fact::CopyFailed { segment, words, attempts, .. } => {
                 tracing::warn!(%segment, attempts, "copy failed: {words}");
             }

@@ -1,6 +1,6 @@
 //! `doctor`: what is wrong with the dock and its surroundings, and the next step for each.
 
-use super::{chain, uploads::Uploads};
+use super::{chain, ports::Ports, uploads::Uploads};
 use crate::{
     clock::Clock,
     config::{BaySource, Config},
@@ -11,6 +11,8 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+mod usb;
 
 /// One thing looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,7 @@ pub struct Doctor {
     pub uploads: Arc<Uploads>,
     pub profiles: Vec<String>,
     pub enrolled: usize,
+    pub ports: Arc<Ports>,
 }
 
 impl Doctor {
@@ -51,6 +54,7 @@ impl Doctor {
         findings.push(self.store().await);
         findings.push(self.cameras());
         findings.extend(self.bays());
+        findings.extend(usb::findings(&self.ports, &self.config.bays));
         let warnings = self.config.warnings();
         if warnings.is_empty() {
             findings.push(Finding::fine("configuration", "no warning"));
@@ -186,8 +190,11 @@ impl Doctor {
             return vec![Finding::bad("bays", "none is configured", next)];
         }
         let look = |bay: &crate::config::Bay| {
-            let BaySource::Folder(folder) = &bay.source;
             let what = format!("bay {}", bay.name);
+            let folder = match &bay.source {
+                BaySource::Folder(folder) => folder,
+                BaySource::Port(port) => return usb::port(&self.ports, &what, &bay.name, port),
+            };
             match std::fs::read_dir(folder) {
                 Ok(_) => Finding::fine(&what, format!("{} can be read", folder.display())),
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -1,11 +1,13 @@
 //! The service: opens the doors, joins them to the rules, and keeps going.
 
+mod attach;
 mod cameras;
 pub mod copy;
 mod core;
 mod doctor;
 mod doors;
 mod open;
+mod ports;
 mod progress;
 mod records;
 mod uploads;
@@ -22,6 +24,7 @@ use crate::{
     dock::IndexBroken,
     journal::{Journal, JournalError, Pruned},
     spool::SpoolError,
+    usb::RusbBus,
 };
 use open::Opened;
 use std::{
@@ -143,6 +146,13 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
         let world = world.clone();
         std::thread::spawn(move || camera_bays.watch(&world, &bays))
     };
+    let usb_watcher = {
+        let world = world.clone();
+        std::thread::spawn(move || {
+            let bus = RusbBus::open(world.ports.sysfs().clone());
+            world.ports.watch(bus, |bus| bus.deafness().map(str::to_owned), &world.stop);
+        })
+    };
     let socket_for_errors = socket.clone();
     let listener = tokio::spawn(async move { api::serve(&socket, api).await });
     let ticker = tokio::spawn(tick(core.clone(), progress));
@@ -161,6 +171,7 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
             std::thread::sleep(Duration::from_millis(20));
         }
         let _ = watcher.join();
+        let _ = usb_watcher.join();
         journal.close()
     })
     .await;

@@ -5,6 +5,7 @@ use super::{
     cameras::{Bays, Paused, World},
     core::Loop,
     doors::Doors,
+    ports::{Parts, Ports},
     uploads::{Stops, Uploads},
 };
 use crate::{
@@ -28,7 +29,9 @@ use crate::{
         Backoff, Enforces, Limits,
         window::{Window, Windows},
     },
+    trust::{self, Model, ModelMark},
     types::{CameraId, Class, ObjectId, Sha256Digest, fact::Fact},
+    usb::{Findings, HubPower, Sysfs},
 };
 use jiff::{
     SignedDuration, Timestamp,
@@ -40,7 +43,7 @@ use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{
     runtime::Handle,
@@ -135,6 +138,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         key,
         dock: config.dock.id.clone(),
     });
+    let ports = Arc::new(ports(&config, &profiles, &keys.0, &core));
     let world = Arc::new(World {
         core: core.clone(),
         clock: clock.clone(),
@@ -145,6 +149,11 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         part_bytes: config.store.part_bytes,
         progress: progress.clone(),
         paused: Paused::default(),
+        ports: ports.clone(),
+        set_clock: match config.cameras.set_clock {
+            true => Some(time_zone(&config.cameras.clock_zone, "`clock_zone` under [cameras]")?),
+            false => None,
+        },
         poll: Duration::from_millis(config.cameras.poll_interval_ms),
         stop: AtomicBool::new(false),
     });
@@ -190,19 +199,57 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
             uploads: uploads.clone(),
             profiles: profile_names,
             enrolled,
+            ports,
         }),
     };
     let engine = Loop { dock, journal, doors, inbox };
     Ok(Opened { core, engine, api, world, camera_bays, first, progress })
 }
 
+/// The bays that are USB ports, with what is let into them.
+fn ports(config: &Config, profiles: &[Profile], keys: &KeyRing, core: &Core) -> Ports {
+    let sysfs = Sysfs::default();
+    let parts = Parts {
+        power: Arc::new(HubPower::new(sysfs.clone())),
+        sysfs,
+        tell: Arc::new(core.clone()),
+        findings: Findings::open(config.dock.state_dir.join("hubs.json")),
+        policy: policy(config, profiles, keys),
+        elapsed: {
+            let started = Instant::now();
+            Box::new(move || started.elapsed())
+        },
+    };
+    Ports::new(parts, &config.usb, &config.bays)
+}
+
+fn policy(config: &Config, profiles: &[Profile], keys: &KeyRing) -> trust::Policy {
+    let usb = &config.usb;
+    let model = |how, named_by: &str| Model { how, named_by: named_by.to_owned() };
+    let mut models: Vec<_> =
+        usb.models.iter().map(|id| model(ModelMark::Id(*id), "`models` under [usb]")).collect();
+    for profile in profiles {
+        let ids = profile.usb_ids().iter().map(|id| ModelMark::Id(*id));
+        let names = profile.product_names().iter().cloned().map(ModelMark::Product);
+        models.extend(ids.chain(names).map(|how| model(how, profile.name())));
+    }
+    let enrolled = || {
+        let keys = keys.cameras().map(|camera| camera.as_str().to_owned());
+        usb.serials.iter().cloned().chain(keys).collect()
+    };
+    trust::Policy {
+        models,
+        unknown_ptp: usb.unknown_models == config::UnknownModels::Ptp,
+        vendor_mtp: usb.vendor_mtp,
+        tolerated: usb.tolerated_interfaces.clone(),
+        serials: usb.only_enrolled.then(enrolled),
+    }
+}
+
 /// Windows of time with their time zones looked up.
 fn windows(config: &Config) -> Result<Windows, DaemonError> {
     let window = |window: &config::Window| {
-        let zone = TimeZone::get(&window.time_zone).map_err(|_| DaemonError::Settings {
-            what: format!("this machine knows no time zone {}", window.time_zone),
-            next: "correct `time_zone` under [[transfer.windows]], or install the package tzdata",
-        })?;
+        let zone = time_zone(&window.time_zone, "`time_zone` under [[transfer.windows]]")?;
         Ok(Window {
             days: window.days.iter().map(|day| weekday(*day)).collect(),
             from: time_of(window.from),
@@ -212,6 +259,13 @@ fn windows(config: &Config) -> Result<Windows, DaemonError> {
         })
     };
     config.transfer.windows.iter().map(window).collect::<Result<_, _>>().map(Windows)
+}
+
+fn time_zone(name: &str, key: &str) -> Result<TimeZone, DaemonError> {
+    TimeZone::get(name).map_err(|_| DaemonError::Settings {
+        what: format!("this machine knows no time zone {name}, which {key} names"),
+        next: "correct the name, or install the package tzdata",
+    })
 }
 
 fn weekday(day: config::Day) -> Weekday {

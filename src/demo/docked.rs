@@ -67,7 +67,7 @@ fn look_at(folder: &Path, erase: bool) -> Result<DemoCamera, Complaint> {
         return Err(refuse("there is no file in it".into()));
     }
     let profiles = Profile::shipped();
-    let profile = evidence::choose(&profiles, &listing);
+    let profile = evidence::choose(&profiles, &listing, None);
     let silent = profile.is_none_or(|p| matches!(p.identity(), IdentityFrom::Configured));
     Ok(DemoCamera {
         id: silent.then(|| named_after(&found)).transpose()?,

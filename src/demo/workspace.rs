@@ -206,6 +206,7 @@ impl Workspace {
                 source: BaySource::Folder(camera.folder.clone()),
                 camera_id: camera.id.clone(),
                 profile: camera.profile.map(str::to_owned),
+                models: Vec::new(),
                 allow_erase: camera.erase,
             });
         }

@@ -49,6 +49,10 @@ impl Fold<'_> {
             Fact::DockStarted { .. } => self.undock_all(),
             Fact::DockStopped { .. }
             | Fact::BayTrouble { .. }
+            | Fact::Security { .. }
+            | Fact::PortSwitched { .. }
+            | Fact::ClockSetting { .. }
+            | Fact::ClockSet { .. }
             | Fact::EmptyCard { .. }
             | Fact::LogPruned { .. } => Ok(()),
             Fact::CameraDocked { .. } => self.docked(fact),

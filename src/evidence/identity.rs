@@ -30,6 +30,8 @@ pub enum IdentityError {
     Several(CameraId, CameraId),
     #[error("this camera does not say who it is, and no id is configured for it")]
     NotConfigured,
+    #[error("this camera has no usable serial number on USB, and no id is configured for it")]
+    NoUsbSerial,
     #[error("the camera says it is {found}, but {configured} is configured here")]
     Differs { found: CameraId, configured: CameraId },
 }
@@ -117,9 +119,19 @@ impl CameraCard {
     }
 }
 
+/// What is known of a camera besides its files.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// What the bay's configuration says.
+    pub configured: Option<&'a CameraId>,
+    /// Its serial number on USB, where it has one that can be a camera id.
+    pub usb_serial: Option<&'a CameraId>,
+}
+
 /// Which camera holds `listing`. `small` holds what [`Profile::small_files`] asked for.
 ///
-/// What the camera says counts; `configured` stands in where it says nothing.
+/// What the camera says counts; where it says nothing, the configuration stands in, and then its
+/// serial number on USB: better kept under that than not at all.
 ///
 /// # Errors
 /// [`IdentityError`]: nothing usable was found, or it contradicts itself or the configuration.
@@ -127,36 +139,41 @@ pub fn identify(
     profile: &Profile,
     listing: &Listing,
     small: &BTreeMap<SourcePath, Vec<u8>>,
-    configured: Option<&CameraId>,
+    known: Known<'_>,
 ) -> Result<CameraId, IdentityError> {
+    let usb = || known.usb_serial.cloned().ok_or(IdentityError::NoUsbSerial);
     let found = match profile.identity() {
         IdentityFrom::Card(path) => from_card(path, small),
         IdentityFrom::Pattern => from_names(profile, listing),
         IdentityFrom::Configured => Err(IdentityError::NotConfigured),
+        IdentityFrom::Usb => usb(),
     };
-    match (found, configured) {
+    match (found, known.configured) {
         (Ok(found), Some(configured)) if found != *configured => {
             Err(IdentityError::Differs { found, configured: configured.clone() })
         }
-        (
-            Err(IdentityError::NoCard(_) | IdentityError::NoSerial | IdentityError::NotConfigured),
-            Some(configured),
-        ) => Ok(configured.clone()),
+        (Err(error), configured) if error.is_silence() => {
+            configured.cloned().or_else(|| usb().ok()).ok_or(error)
+        }
         (found, _) => found,
+    }
+}
+
+impl IdentityError {
+    /// The camera says nothing, rather than something wrong.
+    fn is_silence(&self) -> bool {
+        match self {
+            Self::NoCard(_) | Self::NoSerial | Self::NotConfigured | Self::NoUsbSerial => true,
+            Self::Card { .. } | Self::Several(..) | Self::Differs { .. } => false,
+        }
     }
 }
 
 /// Whether a camera could not be told from others for the one reason that there is nothing on it:
 /// no file that would be copied, and nothing that could not be listed.
 pub fn is_empty_card(profile: &Profile, listing: &Listing, error: &IdentityError) -> bool {
-    let silent = match error {
-        IdentityError::NoCard(_) | IdentityError::NoSerial | IdentityError::NotConfigured => true,
-        IdentityError::Card { .. } | IdentityError::Several(..) | IdentityError::Differs { .. } => {
-            false
-        }
-    };
     let is_nothing = |file: &crate::types::FileEntry| profile.role(&file.path) == Role::Ignored;
-    silent && listing.unread.is_empty() && listing.files.iter().all(is_nothing)
+    error.is_silence() && listing.unread.is_empty() && listing.files.iter().all(is_nothing)
 }
 
 fn from_card(

@@ -22,12 +22,10 @@ mod verdict;
 
 pub use continuity::{LastLink, Link, continuity, tell_unproven};
 pub use hash_list::{HashList, ListKind, RefusedLine};
-pub use identity::{CameraCard, CardError, IdentityError, identify, is_empty_card};
+pub use identity::{CameraCard, CardError, IdentityError, Known, identify, is_empty_card};
 pub use manifest::{Manifest, ManifestError, ManifestSegment, ManifestSidecar};
 pub use plan::{Finding, FindingKind, Plan, PlannedFile, PlannedRecording, plan};
-pub use profile::{
-    Fields, Grouping, IdentityFrom, ManifestKind, Profile, ProfileError, UsbId, choose,
-};
+pub use profile::{Fields, Grouping, IdentityFrom, ManifestKind, Profile, ProfileError, choose};
 pub use signature::{CameraKey, KeyError, KeyRing, PublicKey, SIGNATURE_BYTES, verify_signature};
 pub use verdict::verdict;
 

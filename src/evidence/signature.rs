@@ -127,6 +127,11 @@ impl KeyRing {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    /// The cameras that are enrolled.
+    pub fn cameras(&self) -> impl Iterator<Item = &CameraId> {
+        self.0.keys()
+    }
 }
 
 impl FromIterator<(CameraId, [u8; 32])> for KeyRing {

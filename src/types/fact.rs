@@ -363,6 +363,40 @@ pub enum Fact {
         bay: BayName,
         words: String,
     },
+    /// A device in a bay was refused before anything was read from it.
+    Security {
+        bay: BayName,
+        port: PortPath,
+        /// What it said it was.
+        device: String,
+        /// Why it was refused.
+        words: String,
+        /// What the dock did against it, and what it could not do.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        measures: Vec<String>,
+    },
+    /// The dock switched the power of a port.
+    PortSwitched {
+        bay: BayName,
+        port: PortPath,
+        on: bool,
+        why: String,
+    },
+    /// The camera's clock is about to be set; `before` was measured just now.
+    ClockSetting {
+        bay: BayName,
+        camera: CameraId,
+        before: ClockOffset,
+    },
+    /// What became of it: how the clock stands now, or in words why it was not set.
+    ClockSet {
+        bay: BayName,
+        camera: CameraId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<ClockOffset>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        words: Option<String>,
+    },
     RecordingSeen {
         recording: Recording,
     },

@@ -8,10 +8,14 @@ pub mod fact;
 mod id;
 mod listing;
 mod path;
+mod port;
+mod usb;
 mod verdict;
 
 pub use digest::{DigestError, Md5Digest, Sha256Digest};
 pub use id::{Actor, BayName, CameraId, DockId, IdError, ObjectId, RecordingId, SegmentId};
 pub use listing::{FileEntry, Listing};
 pub use path::{PathError, SourcePath};
+pub use port::{HubPath, PortError, PortPath};
+pub use usb::{UsbClass, UsbDevice, UsbId, UsbInterface, UsbTextError};
 pub use verdict::{Class, FileKind, ReceiptLevel, Trust, Verdict};

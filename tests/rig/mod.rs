@@ -232,6 +232,7 @@ fn bay(number: usize, folder: &Path) -> Bay {
         source: BaySource::Folder(folder.to_owned()),
         camera_id: None,
         profile: None,
+        models: Vec::new(),
         allow_erase: true,
     }
 }

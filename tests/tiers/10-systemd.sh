@@ -71,13 +71,23 @@ if command -v udevadm >/dev/null && udevadm verify --help >/dev/null 2>&1; then
   check "the udev rules are understood" udevadm verify "$rules"
 fi
 value='"[^"]*"'
-match="(ACTION|SUBSYSTEM|TEST|ENV\{[A-Z0-9_]+\}|ATTRS?\{[a-z/]+\})(==|!=)$value"
-assign="(GOTO|LABEL|GROUP|MODE|ENV\{[A-Z0-9_]+\}|ATTR\{[a-z/]+\})=$value|TAG-=$value"
+match="(ACTION|SUBSYSTEM|TEST|ENV\{[A-Z0-9_]+\}|ATTRS?\{[a-zA-Z/]+\})(==|!=)$value"
+assign="(GOTO|LABEL|GROUP|MODE|ENV\{[A-Z0-9_]+\}|ATTR\{[a-z/]+\})=$value|TAG-=$value|RUN\+=$value"
 check "every udev rule is a list of matches and assignments" \
   not grep -vE "^(#.*|)\$|^($match|$assign)(, ($match|$assign))*\$" "$rules"
 labels() { grep -oE "$1=\"[a-z_]+\"" "$rules" | cut -d= -f2 | sort -u; }
 check "every jump in the udev rules has its label" \
   test "$(labels GOTO)" = "$(labels LABEL)"
+
+# A shell inside a rule is a program too.
+inner=$(sed -n 's/.*RUN+="\/bin\/sh -c '"'"'\(.*\)'"'"'".*/\1/p' "$rules" | sed 's/\$\$/$/g; s|/sys%p|'"$work"'/ports|')
+mkdir -p "$work/ports/1-1-port1" "$work/ports/1-1-port2"
+echo 0 >"$work/ports/1-1-port2/disable"
+chmod 0600 "$work/ports/1-1-port2/disable"
+inner=${inner//chgrp bwvdock/chgrp $(id -g)}
+check "the shell in the udev rules is understood" sh -ec "$inner"
+check "and gives the group its right" \
+  test "$(stat -c %a "$work/ports/1-1-port2/disable")" = 664
 
 echo "$passed passed, $failed failed"
 ((failed == 0))

@@ -214,11 +214,11 @@ fn a_slow_camera_takes_its_time() {
 
 /// Everything the rules make of a simulated camera whose key is enrolled.
 fn planned(root: &Path) -> crate::evidence::Plan {
-    use crate::evidence::{KeyRing, Profile, choose, identify, plan};
+    use crate::evidence::{KeyRing, Known, Profile, choose, identify, plan};
     let mut camera = FolderCamera::open(root, EraseMode::ReadOnly).unwrap();
     let listing = camera.list().unwrap();
     let profiles = Profile::shipped();
-    let profile = choose(&profiles, &listing).unwrap();
+    let profile = choose(&profiles, &listing, None).unwrap();
     assert_eq!(profile.name(), "bwv-manifest");
     let camera: &mut dyn Camera = &mut camera;
     let small = profile
@@ -226,7 +226,7 @@ fn planned(root: &Path) -> crate::evidence::Plan {
         .into_iter()
         .map(|(path, max)| (path.clone(), camera.read_small(&path, max).unwrap()))
         .collect();
-    let id = identify(profile, &listing, &small, None).unwrap();
+    let id = identify(profile, &listing, &small, Known::default()).unwrap();
     let card = CameraCard::parse(&small[&SourcePath::new("camera.json").unwrap()]).unwrap();
     let keys: KeyRing = [(id.clone(), card.public_key.unwrap().0)].into_iter().collect();
     plan(profile, &listing, &small, &id, &keys)

@@ -19,6 +19,9 @@ fn bays_that_would_take_the_same_footage_twice_are_refused() {
         ("name = \"2\"\nfolder = \"/var/lib\"", "lies in, or holds, the dock's state_dir"),
         ("name = \"2\"", "bays.folder is missing"),
         ("folder = \"/m/b\"", "bays.name is missing"),
+        ("name = \"2\"\nfolder = \"/m/b\"\nport = \"1-1\"", "bays.port is there beside folder"),
+        ("name = \"2\"\nport = \"usb1\"", "names no USB port; one looks like 1-1.3"),
+        ("name = \"2\"\nfolder = \"/m/b\"\nmodels = [\"1d6b:0104\"]", "goes with a port"),
         ("name = \"../2\"\nfolder = \"/m/b\"", "bays.name"),
     ] {
         let words = two(second);
@@ -29,6 +32,40 @@ fn bays_that_would_take_the_same_footage_twice_are_refused() {
     assert!(problems(&rows).contains("bays is there 65 times; at most 64"));
     let beside = format!("{}{}{}", minimal(), row(1), row(10));
     assert_eq!(Config::parse(&beside).unwrap().bays.len(), 2, "/m/10 does not lie in /m/1");
+}
+
+#[test]
+fn a_port_belongs_to_one_bay() {
+    let two = |one: &str, two: &str| {
+        let row = |name, port| format!("[[bays]]\nname = \"{name}\"\nport = \"{port}\"\n");
+        format!("{}{}", row("1", one), row("2", two))
+    };
+    for (other, expected) in [
+        ("1-1.3", "bays.port is 1-1.3, as in bay 1"),
+        ("1-1.3.1", "lies behind, or before, the port of bay 1"),
+        ("1-1", "lies behind, or before, the port of bay 1"),
+    ] {
+        let words = problems(&two("1-1.3", other));
+        assert!(words.contains(expected), "{other}: {words}");
+    }
+    let config = Config::parse(&format!("{}{}", minimal(), two("1-1.3", "2-1.3"))).unwrap();
+    assert_eq!(config.bays[1].source.port().unwrap().to_string(), "2-1.3");
+}
+
+#[test]
+fn trust_is_only_given_in_words_that_mean_something() {
+    for (line, expected) in [
+        ("models = [\"1d6b\"]", "is no vendor and product number"),
+        ("models = [\"1d6b:0104\", \"1D6B:0104\"]", "names 1D6B:0104 twice"),
+        ("tolerated_interfaces = [\"ff\"]", "is no class; one looks like 06/01/01"),
+        ("tolerated_interfaces = [\"09/00/00\"]", "names hubs"),
+        ("unknown_models = \"all\"", "write \"refuse\" or \"ptp\""),
+        ("serials = [\"\"]", "has an empty one"),
+    ] {
+        let words = problems(&format!("[usb]\n{line}"));
+        assert!(words.contains(expected), "{line}: {words}");
+    }
+    assert_eq!(defaults().usb, crate::config::Usb::default());
 }
 
 #[test]

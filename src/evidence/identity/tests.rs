@@ -55,7 +55,9 @@ fn the_card_says_who_it_is_and_a_bad_card_is_never_passed_over() {
     let profile = shipped("bwv-manifest");
     let files = listing(&["camera.json"]);
     let good = with_card(card("BWC-1").to_bytes());
-    let of = |small, configured: Option<&CameraId>| identify(&profile, &files, small, configured);
+    let of = |small, configured: Option<&CameraId>| {
+        identify(&profile, &files, small, Known { configured, usb_serial: None })
+    };
     assert_eq!(of(&good, None).unwrap(), id("BWC-1"));
     assert_eq!(of(&good, Some(&id("BWC-1"))).unwrap(), id("BWC-1"));
     assert!(matches!(of(&good, Some(&id("X"))), Err(IdentityError::Differs { .. })));
@@ -70,7 +72,12 @@ fn the_card_says_who_it_is_and_a_bad_card_is_never_passed_over() {
 fn file_names_say_who_it_is_as_long_as_they_agree() {
     let profile = shipped("clip-folders");
     let of = |paths: &[&str], configured: Option<&CameraId>| {
-        identify(&profile, &listing(paths), &BTreeMap::new(), configured)
+        identify(
+            &profile,
+            &listing(paths),
+            &BTreeMap::new(),
+            Known { configured, usb_serial: None },
+        )
     };
     let (a, b) = ("A1_BWC7_20260314T221503Z/1.mp4", "A1_BWC8_20260314T221503Z/1.mp4");
     assert_eq!(of(&[a, "readme.txt"], None).unwrap(), id("BWC7"));
@@ -83,9 +90,11 @@ fn file_names_say_who_it_is_as_long_as_they_agree() {
 fn a_card_without_identity_needs_the_configuration() {
     let profile = shipped("generic-dcim");
     let files = listing(&["DCIM/100/A.MP4"]);
-    let error = identify(&profile, &files, &BTreeMap::new(), None);
+    let error = identify(&profile, &files, &BTreeMap::new(), Known::default());
     assert!(matches!(error, Err(IdentityError::NotConfigured)));
-    let found = identify(&profile, &files, &BTreeMap::new(), Some(&id("STICK-1")));
+    let stick = id("STICK-1");
+    let known = Known { configured: Some(&stick), usb_serial: None };
+    let found = identify(&profile, &files, &BTreeMap::new(), known);
     assert_eq!(found.unwrap(), id("STICK-1"));
 }
 
@@ -99,7 +108,7 @@ proptest! {
 #[test]
 fn an_empty_card_is_one_with_nothing_on_it_and_nothing_unread() {
     let of = |profile: &Profile, listing: &Listing| {
-        let error = identify(profile, listing, &BTreeMap::new(), None).unwrap_err();
+        let error = identify(profile, listing, &BTreeMap::new(), Known::default()).unwrap_err();
         is_empty_card(profile, listing, &error)
     };
     let clips = shipped("clip-folders");

@@ -13,7 +13,7 @@ pub use choice::choose;
 pub use pattern::Fields;
 
 use super::{CameraCard, HashList, Manifest};
-use crate::types::{Listing, SourcePath};
+use crate::types::{Listing, SourcePath, UsbId};
 use globset::{Candidate, GlobMatcher, GlobSet};
 use pattern::Pattern;
 use regex::bytes::Regex;
@@ -28,13 +28,6 @@ pub enum ProfileError {
     Value { key: &'static str, words: String },
 }
 
-/// A USB vendor and product number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UsbId {
-    pub vendor: u16,
-    pub product: u16,
-}
-
 /// Where a camera's id comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IdentityFrom {
@@ -44,6 +37,8 @@ pub enum IdentityFrom {
     Pattern,
     /// The configuration of the bay or folder.
     Configured,
+    /// The serial number it says on USB.
+    Usb,
 }
 
 /// Which files make one recording.

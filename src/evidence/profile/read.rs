@@ -1,13 +1,13 @@
 //! Reading a profile: every rule that the TOML shape alone does not keep.
 
 use super::{
-    Grouping, IdentityFrom, ManifestKind, Profile, ProfileError, UsbId,
+    Grouping, IdentityFrom, ManifestKind, Profile, ProfileError,
     pattern::{self, Pattern},
     text::{
         GroupWord, IdentityText, IdentityWord, KindWord, ManifestText, PatternText, ProfileText,
     },
 };
-use crate::types::SourcePath;
+use crate::types::{SourcePath, UsbId};
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 
 impl Profile {
@@ -133,19 +133,12 @@ fn identity(text: &IdentityText, has_serial: bool) -> Result<IdentityFrom, Profi
             Err(value("identity.from", "is \"pattern\", but no [pattern] has the group serial"))
         }
         (IdentityWord::Configured, None) => Ok(IdentityFrom::Configured),
+        (IdentityWord::Usb, None) => Ok(IdentityFrom::Usb),
     }
 }
 
 fn usb_id(text: &str) -> Result<UsbId, ProfileError> {
-    let part = |digits: &str| match digits.len() {
-        4 if digits.bytes().all(|b| b.is_ascii_hexdigit()) => u16::from_str_radix(digits, 16).ok(),
-        _ => None,
-    };
-    text.split_once(':')
-        .and_then(|(vendor, product)| {
-            Some(UsbId { vendor: part(vendor)?, product: part(product)? })
-        })
-        .ok_or_else(|| value("match.usb", "is a list of texts like \"1d6b:0104\""))
+    text.parse().map_err(|_| value("match.usb", "is a list of texts like \"1d6b:0104\""))
 }
 
 fn globs(key: &'static str, texts: &[String]) -> Result<Vec<Glob>, ProfileError> {

@@ -165,7 +165,7 @@ fn the_profile_that_asks_for_more_wins_and_among_equals_the_first() {
         make("two", "[\"a\", \"b\"]"),
         make("due", "[\"b\", \"a\"]"),
     ];
-    let chosen = |paths: &[&str]| choose(&profiles, &listing(paths)).map(Profile::name);
+    let chosen = |paths: &[&str]| choose(&profiles, &listing(paths), None).map(Profile::name);
     assert_eq!(chosen(&["a"]), Some("one"));
     assert_eq!(chosen(&["b"]), Some("uno"));
     assert_eq!(chosen(&["b", "a"]), Some("two"));
@@ -176,7 +176,7 @@ fn the_profile_that_asks_for_more_wins_and_among_equals_the_first() {
 #[test]
 fn the_shipped_profiles_recognise_their_cameras() {
     let profiles = Profile::shipped();
-    let chosen = |paths: &[&str]| choose(&profiles, &listing(paths)).map(Profile::name);
+    let chosen = |paths: &[&str]| choose(&profiles, &listing(paths), None).map(Profile::name);
     assert_eq!(chosen(&["camera.json"]), Some("bwv-manifest"));
     assert_eq!(chosen(&["camera.json", "DCIM/a.mp4"]), Some("bwv-manifest"));
     assert_eq!(chosen(&["A1_B2_20260314T221503Z/1.mp4"]), Some("clip-folders"));
@@ -226,4 +226,44 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_model_on_usb_gets_the_profile_that_names_it() {
+    use crate::types::{UsbClass, UsbDevice};
+    let text = |name: &str, matching: &str| {
+        format!(
+            "name = \"{name}\"\n[match]\n{matching}\n[identity]\nfrom = \"usb\"\n[layout]\n\
+             media = [\"**\"]\n[recordings]\ngroup = \"file\"\n[manifest]\nkind = \"none\"\n"
+        )
+    };
+    let profiles = [
+        text("by-files", "require = [\"DCIM/**\", \"a\"]"),
+        text("by-number", "usb = [\"46f4:0004\"]"),
+        text("by-name", "products = [\"Bodycam 3\"]\nrequire = [\"DCIM/**\"]"),
+    ]
+    .map(|text| Profile::parse(&text).unwrap());
+    let device = |id: &str, product: &str| UsbDevice {
+        port: "1-1".parse().unwrap(),
+        address: 1,
+        id: id.parse().unwrap(),
+        release: 0,
+        class: UsbClass::new(0, 0, 0),
+        interfaces: Vec::new(),
+        authorised: true,
+        maker: None,
+        product: Some(product.into()),
+        serial: None,
+    };
+    let chosen = |paths: &[&str], device: Option<&UsbDevice>| {
+        choose(&profiles, &listing(paths), device).map(|p| p.name().to_owned())
+    };
+    let known = device("46f4:0004", "x");
+    assert_eq!(chosen(&[], Some(&known)).as_deref(), Some("by-number"), "even if it is empty");
+    assert_eq!(chosen(&["DCIM/x", "a"], Some(&known)).as_deref(), Some("by-number"));
+    let by_name = device("1111:2222", "Bodycam 3");
+    assert_eq!(chosen(&["DCIM/x"], Some(&by_name)).as_deref(), Some("by-name"));
+    assert_eq!(chosen(&["x"], Some(&by_name)), None);
+    assert_eq!(chosen(&["DCIM/x", "a"], None).as_deref(), Some("by-files"));
+    assert_eq!(chosen(&[], None), None, "a folder is never recognised by USB numbers");
 }

@@ -45,6 +45,7 @@ pub enum IdentityWord {
     File,
     Pattern,
     Configured,
+    Usb,
 }
 
 #[derive(Deserialize)]
