@@ -161,10 +161,7 @@ enabled = {str(self.release).lower()}
         return json.loads(run(PROGRAM, "--socket", self.socket, "--json", *command))
 
     def bay(self, name):
-<<<<<<< HEAD
         # What is not there is left out of the report.
-=======
->>>>>>> rig
         found = next(bay for bay in self.ask("status")["bays"] if bay["bay"] == name)
         return {"camera": None, "copying": None} | found
 
