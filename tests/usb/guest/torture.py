@@ -96,7 +96,7 @@ def yanks():
             of_dock.await_receipts(serial, 3, seconds=90)
             of_dock.camera_holds(serial, wanted)
             within(60, lambda: f"emptied; {of_dock.bay(f'sim{at}')}",
-                   lambda: not media.sums(folder))
+                   lambda: not media.names(folder))
             camera.unplug()
         of_dock.check_record()
         of_dock.stop()

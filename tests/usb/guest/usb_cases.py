@@ -110,7 +110,7 @@ def two_mtp(station, stack):
     dock.await_camera("mtp3", "BWC3", KNOWN_WITHIN)
     print(f"        both known after {time.monotonic() - began:.1f} s")
     within(90, lambda: f"the first is emptied; {dock.bay('mtp2')}",
-           lambda: not media.sums(f"{HOST}/{first}"), every=0.3)
+           lambda: not media.names(f"{HOST}/{first}"), every=0.3)
     dock.await_receipts("BWC3", 1)
     dock.camera_holds("BWC2", wanted[first])
     dock.camera_holds("BWC3", wanted[second])
@@ -165,7 +165,7 @@ def umtp(station, stack):
     dock.await_camera("umtp", "UMTP7", KNOWN_WITHIN)
     dock.await_receipts("UMTP7", 2)
     dock.camera_holds("UMTP7", wanted)
-    within(60, lambda: f"emptied; {dock.bay('umtp')}", lambda: not media.sums(camera.files))
+    within(60, lambda: f"emptied; {dock.bay('umtp')}", lambda: not media.names(camera.files))
     dock.check_record()
 
 
@@ -218,7 +218,7 @@ def quirks(station, stack):
         dock.await_receipts(serial, 2, words)
         dock.camera_holds(serial, wanted, words)
         within(60, lambda: f"{words}: emptied; {dock.bay('sim' + serial[-1])}",
-               lambda: not media.sums(folder))
+               lambda: not media.names(folder))
     dock.check_record()
 
 
