@@ -161,7 +161,7 @@ fn our_camera_reads_their_device() {
         let listed: Vec<(String, u64)> =
             listing.files.iter().map(|f| (f.path.to_string(), f.size)).collect();
         assert_eq!(listed, FILES.map(|(path, len)| (path.to_owned(), len)));
-        assert!(listing.caveats.is_empty());
+        assert!(listing.caveats.is_empty() && listing.unread.is_empty());
         for file in &listing.files {
             assert_eq!(file.modified_ms, Some(1_772_366_400_000), "{}", file.path);
             let whole = bytes_of(file.size, file.size);

@@ -12,6 +12,7 @@
 mod clock;
 mod erase;
 mod index;
+mod names;
 mod read;
 mod walk;
 

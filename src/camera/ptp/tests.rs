@@ -1,10 +1,8 @@
-use super::{
-    walk::{CAVEATS_MAX, DEPTH_MAX},
-    *,
-};
+use super::{names::TOLD_MAX, walk::DEPTH_MAX, *};
 use crate::{
     ptp::{
         SimPipes, SimResponder,
+        quirks::{Entry, Model, Need},
         sim::{Content, Oddities, SimBattery, SimFault, SimObject, SimStorage, Trouble},
     },
     types::{SegmentId, fact::Source},
@@ -138,23 +136,42 @@ fn quirk_videos_listed_with_no_bytes_get_their_size_or_are_read_to_their_end() {
 
 #[test]
 fn quirk_a_model_is_never_asked_beyond_the_end() {
-    let (mut camera, _pipes) = dock(two_files());
-    camera.quirks = Quirks::matching(
-        &[crate::ptp::quirks::Entry {
-            model: crate::ptp::quirks::Model {
-                manufacturer: Some("bwvdock"),
-                ..Default::default()
-            },
-            needs: &[crate::ptp::quirks::Need::ExactReads],
-            because: "a test",
-        }],
-        None,
-        Some(camera.info()),
-    );
-    let mut sim = SimResponder::new();
+    const TABLE: &[Entry] = &[Entry {
+        model: Model {
+            vendor_id: None,
+            product_id: None,
+            manufacturer: Some("bwvdock"),
+            model: None,
+            version: None,
+        },
+        needs: &[Need::ExactReads],
+        because: "a test",
+    }];
+    let mut sim = two_files();
     sim.oddities.refuses_beyond_end = true;
+    let (mut camera, pipes) = dock(sim);
+    camera.quirks = Quirks::matching(TABLE, None, Some(camera.info()));
     assert_eq!(read(&mut camera, "DCIM/100/B.MP4", 0).unwrap(), b"bbb");
-    assert_eq!(count(&_pipes, Operation::GET_PARTIAL_OBJECT_64), 1);
+    assert_eq!(count(&pipes, Operation::GET_PARTIAL_OBJECT_64), 1);
+}
+
+#[test]
+fn quirk_a_model_whose_partial_reads_are_wrong_is_read_whole() {
+    let (mut camera, pipes) = dock(two_files());
+    const TABLE: &[Entry] = &[Entry {
+        model: Model {
+            vendor_id: Some(1),
+            product_id: None,
+            manufacturer: None,
+            model: None,
+            version: None,
+        },
+        needs: &[Need::WholeReads],
+        because: "a test",
+    }];
+    camera.quirks = Quirks::matching(TABLE, Some((1, 2)), None);
+    assert_eq!(read(&mut camera, "DCIM/100/B.MP4", 1).unwrap(), b"bb");
+    assert_eq!(count(&pipes, Operation::GET_PARTIAL_OBJECT_64), 0);
 }
 
 #[test]
@@ -242,7 +259,7 @@ fn folders_in_a_circle_and_without_end_are_bounded() {
     sim.add_file(&format!("{deep}/x"), b"x");
     let (mut camera, _pipes) = dock(sim);
     let listing = camera.list().unwrap();
-    assert!(listing.files.is_empty() && listing.caveats[0].contains("too deep"));
+    assert!(listing.files.is_empty() && listing.unread[0].contains("too deep"));
 }
 
 #[test]
@@ -288,26 +305,24 @@ fn too_many_files_are_refused_and_caveats_are_bounded() {
     ));
     let (mut camera, pipes) = dock(sim);
     assert!(matches!(camera.list(), Err(CameraError::TooMany(FILES_MAX))));
-    for _ in 0..CAVEATS_MAX + 7 {
+    for _ in 0..TOLD_MAX + 7 {
         let _ = pipes.camera().add_file("..", b"");
     }
     let listing = camera.list().unwrap();
-    assert!(listing.files.len() == CAVEATS_MAX + 7 && listing.caveats.len() == CAVEATS_MAX + 1);
+    assert!(listing.files.len() == TOLD_MAX + 7 && listing.caveats.len() == TOLD_MAX + 1);
 }
 
 #[test]
 fn an_object_that_cannot_be_described_is_told_and_the_rest_is_listed() {
     let (mut camera, pipes) = dock(two_files());
-    // The third description is that of A.MP4, after DCIM and 100.
-    for (times, trouble) in [(2, None), (1, Some(Trouble::Refuse(0x2002)))] {
-        if let Some(trouble) = trouble {
-            let operation = Some(Operation::GET_OBJECT_INFO);
-            pipes.camera().faults.push(SimFault { operation, times, trouble });
-        }
-    }
+    let trouble = Trouble::Refuse(0x2002);
+    pipes.camera().faults.push(SimFault::once(Operation::GET_OBJECT_INFO, trouble));
+    pipes.camera().add_file("ok.mp4", b"ok");
     let listing = camera.list().unwrap();
-    assert_eq!(listing.caveats.len(), 1, "{:?}", listing.caveats);
-    assert!(listing.caveats[0].contains("failed without saying why"));
+    assert_eq!(listing.unread.len(), 1, "{:?}", listing.unread);
+    assert!(listing.unread[0].contains("failed without saying why"));
+    // It was the folder DCIM.
+    assert_eq!(names(&listing), ["ok.mp4"]);
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use super::{
     Size, explain,
     index::{Entry, Index, print},
+    names::{Told, join, safe_name},
     size_of,
 };
 use crate::{
     camera::{CameraError, FILES_MAX, FileEntry, Listing},
     ptp::{
         DeviceInfo, Handles, ObjectHandle, ObjectInfo, Operation, Pipes, PtpError, Quirks,
-        ResponseCode, Root, Session, StorageId, Text, quirks::Need,
+        ResponseCode, Root, Session, StorageId, quirks::Need,
     },
     types::SourcePath,
 };
@@ -17,8 +18,6 @@ use std::{collections::HashSet, io};
 
 /// Folders within folders that are looked into.
 pub(super) const DEPTH_MAX: usize = 32;
-/// Things seen and not listed, or listed otherwise, that are told one by one.
-pub(super) const CAVEATS_MAX: usize = 100;
 /// How often equal names are made different before it is given up.
 const NAMING_ROUNDS: usize = 8;
 
@@ -50,8 +49,8 @@ pub(super) struct Walk<'a, P> {
     device: &'a DeviceInfo,
     root: &'a mut Root,
     found: Vec<Found>,
-    caveats: Vec<String>,
-    untold: usize,
+    caveats: Told,
+    unread: Told,
     folders: Vec<Folder>,
     entered: HashSet<ObjectHandle>,
     /// What a root listing named although it lies elsewhere, by its own account.
@@ -66,8 +65,8 @@ impl<'a, P: Pipes> Walk<'a, P> {
             device,
             root,
             found: Vec::new(),
-            caveats: Vec::new(),
-            untold: 0,
+            caveats: Told::default(),
+            unread: Told::default(),
             folders: Vec::new(),
             entered: HashSet::new(),
             strays: Vec::new(),
@@ -113,16 +112,14 @@ impl<'a, P: Pipes> Walk<'a, P> {
         Ok(())
     }
 
+    /// Something that is listed otherwise than the camera has it.
     fn caveat(&mut self, name: &[u8], words: &str) {
-        if self.caveats.len() >= CAVEATS_MAX {
-            self.untold += 1;
-            return;
-        }
-        let name = SourcePath::new(name).map_or_else(
-            |_| format!("{:.80}…", String::from_utf8_lossy(name).escape_default().to_string()),
-            |path| path.to_string(),
-        );
-        self.caveats.push(format!("{name}: {words}"));
+        self.caveats.tell(name, words);
+    }
+
+    /// Something that may hold footage and is not listed.
+    fn unread(&mut self, name: &[u8], words: &str) {
+        self.unread.tell(name, words);
     }
 
     /// The handles of a folder; none, with a caveat, if the camera will not give them.
@@ -144,7 +141,7 @@ impl<'a, P: Pipes> Walk<'a, P> {
                     [] => format!("storage-{}", folder.storage).into_bytes(),
                     path => path.to_vec(),
                 };
-                self.caveat(&name, &format!("this folder cannot be looked into: {code}"));
+                self.unread(&name, &format!("this folder cannot be looked into: {code}"));
                 Ok(None)
             }
             Err(error) => Err(explain("list the camera", error)),
@@ -184,7 +181,7 @@ impl<'a, P: Pipes> Walk<'a, P> {
                 | PtpError::Malformed { .. }),
             ) => {
                 let name = join(&folder.path, format!("object-{handle}").as_bytes());
-                self.caveat(&name, &format!("not listed: {error}"));
+                self.unread(&name, &format!("not listed: {error}"));
                 Ok(None)
             }
             Err(error) => Err(explain("list the camera", error)),
@@ -206,7 +203,7 @@ impl<'a, P: Pipes> Walk<'a, P> {
         }
         if info.is_folder() {
             if folder.depth >= DEPTH_MAX {
-                self.caveat(&path, "the folder lies too deep and was not looked into");
+                self.unread(&path, "the folder lies too deep and was not looked into");
             } else if !self.entered.insert(handle) {
                 self.caveat(&path, "the folder is also elsewhere, and was looked into there");
             } else {
@@ -221,7 +218,7 @@ impl<'a, P: Pipes> Walk<'a, P> {
         let path = match SourcePath::new(path.clone()) {
             Ok(path) => path,
             Err(error) => {
-                self.caveat(&path, &error.to_string());
+                self.unread(&path, &error.to_string());
                 return Ok(());
             }
         };
@@ -306,43 +303,13 @@ impl<'a, P: Pipes> Walk<'a, P> {
         let index = self.found.iter();
         let index = index.map(|f| Entry::new(&f.path, f.print, f.handle, f.is_ambiguous)).collect();
         let file = |f: Found| FileEntry { path: f.path, size: f.size, modified_ms: f.modified_ms };
-        let mut caveats = self.caveats;
-        caveats.sort();
-        if self.untold > 0 {
-            caveats.push(format!("and {} more of that kind", self.untold));
-        }
+        let (caveats, unread) = (self.caveats.into_words(), self.unread.into_words());
         let files = self.found.into_iter().map(file).collect();
-        (Listing { files, caveats }, Index::new(index))
+        (Listing { files, caveats, unread }, Index::new(index))
     }
 }
 
 fn unnameable(path: &SourcePath) -> CameraError {
     let words = format!("it has too many files called {path}");
     CameraError::Io { doing: "list the camera".into(), source: io::Error::other(words) }
-}
-
-fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    if folder.is_empty() { name.to_vec() } else { [folder, b"/", name].concat() }
-}
-
-/// A name that can be one component of a path, and whether it is the camera's own. What cannot be
-/// is written as in URLs, so that no file is left behind for its name.
-fn safe_name(name: &Text) -> (Vec<u8>, bool) {
-    match name.as_bytes() {
-        b"" => (b"unnamed".to_vec(), false),
-        b"." => (b"%2E".to_vec(), false),
-        b".." => (b"%2E%2E".to_vec(), false),
-        bytes => {
-            let mut safe = Vec::with_capacity(bytes.len());
-            for byte in bytes {
-                match byte {
-                    b'/' => safe.extend_from_slice(b"%2F"),
-                    0 => safe.extend_from_slice(b"%00"),
-                    byte => safe.push(*byte),
-                }
-            }
-            let is_own = safe.len() == bytes.len();
-            (safe, is_own)
-        }
-    }
 }

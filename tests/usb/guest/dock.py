@@ -161,7 +161,6 @@ enabled = {str(self.release).lower()}
         return json.loads(run(PROGRAM, "--socket", self.socket, "--json", *command))
 
     def bay(self, name):
-        # What is not there is left out of the report.
         found = next(bay for bay in self.ask("status")["bays"] if bay["bay"] == name)
         return {"camera": None, "copying": None} | found
 

@@ -80,7 +80,8 @@ fn a_real_responder_is_listed_read_and_erased() {
 
     for ((name, content), file) in expected.iter().zip(&listing.files) {
         assert_eq!(file.size, content.len() as u64, "{name}");
-        for offset in [0, 1, content.len() / 2, content.len().saturating_sub(1), content.len()] {
+        let len = content.len();
+        for offset in [0, 1, len / 2, len.saturating_sub(1), len] {
             let (began, mut bytes) = (Instant::now(), Vec::new());
             let mut reader = camera.open(&file.path, offset as u64).unwrap();
             reader.read_to_end(&mut bytes).unwrap();
