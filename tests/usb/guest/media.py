@@ -25,6 +25,11 @@ def sum_of(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def names(folder):
+    """The paths of all files; for asking whether any are left while they are being erased."""
+    return [os.path.join(base, name) for base, _, found in os.walk(folder) for name in found]
+
+
 def sums(folder):
     """Path to SHA-256 of every file."""
     found = {}

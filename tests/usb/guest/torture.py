@@ -17,9 +17,10 @@ BAYS = 4
 YANKS = 100
 # After a camera is pulled its bay must be free within this: the longest a transfer may wait.
 FREE_WITHIN = 30
-FUZZ_SEEDS = 24
-# One responder that only makes trouble may keep its bay busy so long, and no longer.
-FUZZ_SECONDS = 3
+# So many wrong answers are given, by as many responders as it takes; fewer on a busy machine.
+WRONG_ANSWERS = 60
+WRONG_ANSWERS_MIN = 10
+FUZZ_SECONDS_MAX = 45
 GROWTH_BYTES_MAX = 96 << 20
 
 
@@ -95,7 +96,7 @@ def yanks():
             of_dock.await_receipts(serial, 3, seconds=90)
             of_dock.camera_holds(serial, wanted)
             within(60, lambda: f"emptied; {of_dock.bay(f'sim{at}')}",
-                   lambda: not media.sums(folder))
+                   lambda: not media.names(folder))
             camera.unplug()
         of_dock.check_record()
         of_dock.stop()
@@ -107,32 +108,38 @@ def fuzz():
     seed = int.from_bytes(os.urandom(4), "little")
     print(f"        first seed {seed}")
     with dock("fuzz") as of_dock:
-        media.fill("/run/FUZZ", clips("FUZZ", 200_000))
+        folders = [f"/run/FUZZ{at}" for at in range(BAYS)]
+        for at, folder in enumerate(folders):
+            media.fill(folder, clips(f"FUZZ{at}", 200_000))
         start = resident_bytes(of_dock)
-        struck = 0
-        for round_at in range(0, FUZZ_SEEDS, BAYS):
-            wild = []
-            for at in range(BAYS):
-                camera = Camera(["/run/FUZZ"], f"FUZZ{at}")
-                fuzzer = faults.Fuzz(seed + round_at + at)
+        cameras, struck, wild = 0, 0, [None] * BAYS
+        end = time.monotonic() + FUZZ_SECONDS_MAX
+        while struck < WRONG_ANSWERS and time.monotonic() < end:
+            check(of_dock.daemon.poll() is None, f"the daemon ended: {of_dock.last_words()}")
+            for at, one in enumerate(wild):
+                # What was given a wrong answer, and then let alone, has done what it can.
+                if one and not (one[1].struck and one[0].silence_s() > 0.5):
+                    continue
+                if one:
+                    struck += one[1].struck
+                    one[0].unplug()
+                camera = Camera([folders[at]], f"FUZZ{at}")
+                fuzzer = faults.Fuzz(seed + cameras, chance=0.1)
+                cameras += 1
                 camera.fault(fuzzer, times=1_000_000)
                 camera.plug(at)
-                wild.append((camera, fuzzer))
-            end = time.monotonic() + FUZZ_SECONDS
-            while time.monotonic() < end and not all(f.struck > 20 for _, f in wild):
-                check(of_dock.daemon.poll() is None, f"the daemon ended: {of_dock.last_words()}")
-                time.sleep(0.05)
-            for camera, fuzzer in wild:
-                struck += fuzzer.struck
-                camera.unplug()
-            within(FREE_WITHIN, lambda: f"all bays free; {of_dock.ask('status')['bays']}",
-                   lambda: all_free(of_dock), every=0.2)
+                wild[at] = (camera, fuzzer)
+            time.sleep(0.05)
+        for camera, _ in wild:
+            camera.unplug()
+        within(FREE_WITHIN, lambda: f"all bays free; {of_dock.ask('status')['bays']}",
+               lambda: all_free(of_dock), every=0.2)
         grown = resident_bytes(of_dock) - start
-        print(f"        {struck} wrong answers; the daemon grew by {grown >> 20} MiB")
-        check(struck > 3 * FUZZ_SEEDS, f"only {struck} wrong answers were given")
+        print(f"        {struck} wrong answers by {cameras} cameras; the daemon grew by "
+              f"{grown >> 20} MiB")
         check(grown < GROWTH_BYTES_MAX, f"the daemon grew by {grown} bytes")
-        check(media.sums("/run/FUZZ"), "a file was erased by a camera that lies all the time")
         media.fill("/run/FUZZ2", clips("HONEST", 200_000))
+        check(struck >= WRONG_ANSWERS_MIN, "that is too little to say anything")
         honest = Camera(["/run/FUZZ2"], "HONEST")
         wanted = media.sums("/run/FUZZ2")
         honest.plug(0)

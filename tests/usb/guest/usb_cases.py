@@ -23,7 +23,8 @@ MODELS = ["46f4:0004", "46f4:0001", "1d6b:0100", "1209:bc01"]
 # How long an officer may have to wait until the dock knows who came. The guest is an emulation
 # on a busy machine, about twenty times slower than a dock.
 KNOWN_WITHIN = 10
-SIM_BAYS = 6
+SIM_BAYS = 7
+WEDGED_BAY = 6
 
 
 def clips(serial, *sizes):
@@ -57,6 +58,16 @@ class Station:
         bays["sim0"] += "\nallow_erase = false"
         self.dock = Dock("usb", bays, f"[usb]\nmodels = [{models}]")
 
+    def wedge(self):
+        """Plugs in a camera that stops answering. Reviving it takes a while, with many waits; the
+        other cases run meanwhile."""
+        camera, folder = self.sim(WEDGED_BAY, "WEDGE1", clips("WEDGE1", 900_000))
+        self.wedged_sums = media.sums(folder)
+        camera.fault(faults.dries_up(100_000), ptp.GET_PARTIAL_OBJECT_64)
+        camera.fault(faults.silent, times=10_000)
+        self.wedged = Socket(camera, WEDGED_BAY)
+        self.wedged.__enter__()
+
     def sim(self, at, serial, files, **more):
         """A simulated camera for a bay, and its folder."""
         folder = f"/run/{serial}"
@@ -75,6 +86,7 @@ def on_the_dock(test):
         if _station is None:
             station = Station()
             station.dock.__enter__()
+            station.wedge()
             _station = station
         elif _station.dock.daemon.poll() is not None:
             _station.dock.start()
@@ -110,7 +122,7 @@ def two_mtp(station, stack):
     dock.await_camera("mtp3", "BWC3", KNOWN_WITHIN)
     print(f"        both known after {time.monotonic() - began:.1f} s")
     within(90, lambda: f"the first is emptied; {dock.bay('mtp2')}",
-           lambda: not media.sums(f"{HOST}/{first}"), every=0.3)
+           lambda: not media.names(f"{HOST}/{first}"), every=0.3)
     dock.await_receipts("BWC3", 1)
     dock.camera_holds("BWC2", wanted[first])
     dock.camera_holds("BWC3", wanted[second])
@@ -165,7 +177,7 @@ def umtp(station, stack):
     dock.await_camera("umtp", "UMTP7", KNOWN_WITHIN)
     dock.await_receipts("UMTP7", 2)
     dock.camera_holds("UMTP7", wanted)
-    within(60, lambda: f"emptied; {dock.bay('umtp')}", lambda: not media.sums(camera.files))
+    within(60, lambda: f"emptied; {dock.bay('umtp')}", lambda: not media.names(camera.files))
     dock.check_record()
 
 
@@ -218,7 +230,7 @@ def quirks(station, stack):
         dock.await_receipts(serial, 2, words)
         dock.camera_holds(serial, wanted, words)
         within(60, lambda: f"{words}: emptied; {dock.bay('sim' + serial[-1])}",
-               lambda: not media.sums(folder))
+               lambda: not media.names(folder))
     dock.check_record()
 
 
@@ -261,8 +273,7 @@ def wrong_bit(station, stack):
     camera.plug(1)
     within(90, lambda: f"a second read that differs; {dock.ask('status')['problems']}",
            lambda: any(not fact["agrees"] for fact in dock.facts("second_read")))
-    within(10, "words about it", lambda: any("second" in words for words in
-                                             map(str, dock.ask("status")["problems"])))
+    dock.await_light("sim1", "red", 20)
     equal(media.sums(folder), wanted, "what the camera holds")
     equal(camera.deleted, [], "what was erased")
     dock.check_record()
@@ -270,17 +281,13 @@ def wrong_bit(station, stack):
 
 def wedged(station, stack):
     """A camera that has stopped answering is revived by its port's power."""
-    dock = station.dock
-    camera, folder = station.sim(2, "WEDGE1", clips("WEDGE1", 900_000))
-    wanted = media.sums(folder)
-    camera.fault(faults.dries_up(100_000), ptp.GET_PARTIAL_OBJECT_64)
-    camera.fault(faults.silent, times=10_000)
-    socket = stack.enter_context(Socket(camera, 2))
-    within(150, lambda: f"a cycle of the port; {dock.bay('sim2')}", lambda: socket.cycles > 0)
+    dock, bay = station.dock, f"sim{WEDGED_BAY}"
+    stack.push(station.wedged)
+    within(150, lambda: f"a cycle of the port; {dock.bay(bay)}", lambda: station.wedged.cycles > 0)
     dock.await_receipts("WEDGE1", 1, seconds=90)
-    dock.camera_holds("WEDGE1", wanted)
+    dock.camera_holds("WEDGE1", station.wedged_sums)
     switched = [(fact["on"], fact["bay"]) for fact in dock.facts("port_switched")]
-    check((False, "sim2") in switched and (True, "sim2") in switched, f"the log has {switched}")
+    check((False, bay) in switched and (True, bay) in switched, f"the log has {switched}")
     dock.check_record()
 
 
@@ -413,12 +420,12 @@ CASES = [(f"usb: {words}", on_the_dock(test)) for words, test in [
     ("habits of real cameras", quirks),
     ("cameras that fail once", fault_each),
     ("one wrong bit is never erased", wrong_bit),
-    ("a wedged camera is revived by its port's power", wedged),
     ("a file over 4 GiB is listed with its true size", over_4_gib),
     ("the camera's clock is measured and not set", clock),
     ("a keyboard is refused, logged and switched off", rogue_keyboard),
     ("mass storage of an unknown model is refused", rogue_storage),
     ("a camera that types and a network adapter are refused", rogue_composite),
+    ("a wedged camera is revived by its port's power", wedged),
     ("the table of ports is what uhubctl and lsusb say", port_table),
     ("the log is whole, and the daemon stops as it should", after_all),
 ]]

@@ -4,6 +4,7 @@ import datetime
 import os
 import struct
 import threading
+import time
 
 from simulated import ptp
 from simulated.device import BULK, INTERRUPT, Device, Interface
@@ -57,6 +58,7 @@ class Camera(Device):
         self.log = []  # (operation, parameters) of every command
         self.deleted = []  # paths, in order
         self.plugged = 0
+        self.heard = time.monotonic()
         self._forget()
 
     def _forget(self):
@@ -69,6 +71,7 @@ class Camera(Device):
 
     def plug(self, rhport=0):
         self.plugged += 1
+        self.heard = time.monotonic()
         self._forget()
         return super().plug(rhport)
 
@@ -85,6 +88,10 @@ class Camera(Device):
     def fault(self, strike, operation=None, times=1):
         """From now on `strike` answers in place of the camera, so many times."""
         self.faults.append([operation, times, strike])
+
+    def silence_s(self):
+        """How long ago the last command came."""
+        return time.monotonic() - self.heard
 
     def event(self, code, *values):
         payload = ptp.parameters(*values)
@@ -123,6 +130,7 @@ class Camera(Device):
         if kind == ptp.COMMAND:
             values = struct.unpack(f"<{len(payload) // 4}I", payload[: len(payload) // 4 * 4])
             self.log.append((code, values))
+            self.heard = time.monotonic()
             if self.hung:
                 return
             if code == ptp.SET_PROP:
