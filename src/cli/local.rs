@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-fn load(file: &Path) -> Result<Config, Complaint> {
+pub(super) fn load(file: &Path) -> Result<Config, Complaint> {
     config::load(file).map_err(|error| {
         let next = match &error {
             LoadError::Read { .. } => {

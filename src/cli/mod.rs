@@ -9,6 +9,7 @@ mod id;
 mod local;
 pub mod render;
 mod screens;
+mod store;
 
 use crate::{
     api::ClientError,
@@ -211,6 +212,9 @@ enum Verb {
     /// Receipts of the store
     #[command(subcommand)]
     Receipt(ReceiptVerb),
+    /// The evidence store
+    #[command(subcommand)]
+    Store(StoreVerb),
     /// The configuration
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -357,6 +361,17 @@ enum ReceiptVerb {
 }
 
 #[derive(Debug, Subcommand)]
+enum StoreVerb {
+    /// What the store really enforces, asked with wrong requests on purpose, and what that means
+    /// (exit 1 if evidence could not be sent, proved or kept there)
+    Probe {
+        /// The configuration; needs no running dock
+        #[arg(long, value_name = "FILE", default_value = "/etc/bwvdock/bwvdock.toml")]
+        config: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum ConfigVerb {
     /// Check a configuration: every problem at once, each with its line
     Check {
@@ -452,6 +467,7 @@ fn run(cli: Cli) -> Outcome {
         Verb::Receipt(ReceiptVerb::Verify { file, key, object }) => {
             local::receipt_verify(&file, key.as_deref(), object.as_deref(), cli.json)
         }
+        Verb::Store(StoreVerb::Probe { config }) => store::probe(&config, cli.json),
         Verb::Config(ConfigVerb::Check { file }) => local::config_check(&file, cli.json),
         Verb::Config(ConfigVerb::Show { default: true, .. }) => local::config_default(),
         Verb::Config(ConfigVerb::Show { file, .. }) => local::config_show(&file, cli.json),

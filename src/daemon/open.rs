@@ -400,7 +400,11 @@ fn settle_spool(
     Ok(states.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
-fn open_store(config: &Config) -> Result<S3, DaemonError> {
+/// The store door as configured; makes no connection yet.
+///
+/// # Errors
+/// A secret or certificate that cannot be read, or settings that fit no store.
+pub fn open_store(config: &Config) -> Result<S3, DaemonError> {
     let store = &config.store;
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let secret = |file| config::read_secret(file, credentials.as_deref());

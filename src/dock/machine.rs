@@ -10,6 +10,7 @@ use super::{
     IndexBroken, Records, View,
     elapsed::Elapsed,
     event::{Action, Arrival, Event, Step},
+    finishing::FinishTrouble,
     ingest::Ingest,
     recording::Describing,
     releasing::ReleasePass,
@@ -138,6 +139,7 @@ pub struct Dock {
     pub(super) store_wait: Option<(Timestamp, String)>,
     /// Receipts, their placing and the clearing of the spool, under way.
     pub(super) finishing: BTreeMap<ObjectId, Option<Timestamp>>,
+    pub(super) finish_trouble: Option<FinishTrouble>,
     pub(super) describing: Describing,
     pub(super) journal_damage: Option<LogDamage>,
     pub(super) stopped: bool,
@@ -159,6 +161,7 @@ impl Dock {
             stopping: BTreeSet::new(),
             store_wait: None,
             finishing: BTreeMap::new(),
+            finish_trouble: None,
             describing: Describing::default(),
             journal_damage: None,
             stopped: false,
@@ -249,30 +252,27 @@ impl Dock {
             Event::UploadEnded { object, end } => {
                 self.handle_upload_ended(object, end, &mut step);
             }
-            Event::ReceiptWritten { object, result } => {
-                self.finishing.remove(&object);
-                match result {
-                    Ok(receipt) => {
-                        let camera = view.object(object)?.map(|object| object.camera);
-                        for bay in
-                            self.bays.values_mut().filter(|b| Some(&b.camera) == camera.as_ref())
-                        {
-                            bay.settled = false;
-                            bay.was_worked_on();
-                            bay.release.hasten();
-                        }
-                        step.fact(Fact::Receipted { object, receipt });
+            Event::ReceiptWritten { object, result } => match result {
+                Ok(receipt) => {
+                    self.finished(object);
+                    let camera = view.object(object)?.map(|object| object.camera);
+                    for bay in self.bays.values_mut().filter(|b| Some(&b.camera) == camera.as_ref())
+                    {
+                        bay.settled = false;
+                        bay.was_worked_on();
+                        bay.release.hasten();
                     }
-                    Err(_) => self.finish_later(now, object),
+                    step.fact(Fact::Receipted { object, receipt });
                 }
-            }
-            Event::ReceiptPlaced { object, result } => {
-                self.finishing.remove(&object);
-                match result {
-                    Ok(()) => step.fact(Fact::ReceiptPlaced { object }),
-                    Err(_) => self.finish_later(now, object),
+                Err(words) => self.finish_later(now, object, words),
+            },
+            Event::ReceiptPlaced { object, result } => match result {
+                Ok(()) => {
+                    self.finished(object);
+                    step.fact(Fact::ReceiptPlaced { object });
                 }
-            }
+                Err(words) => self.finish_later(now, object, words),
+            },
             Event::SpoolFreed { object } => {
                 self.finishing.remove(&object);
                 self.bays.values_mut().for_each(|bay| bay.spool_full = false);
@@ -338,7 +338,7 @@ impl Dock {
             bay.release.rest_until = None;
         }
         self.store_wait = self.store_wait.take().map(|(until, words)| (until.min(now), words));
-        self.finishing.retain(|_, retry_at| retry_at.is_none());
+        self.finish_now(now);
         self.describing.retry_at = None;
     }
 

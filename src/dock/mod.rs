@@ -9,6 +9,7 @@ mod completeness;
 mod copying;
 mod elapsed;
 pub mod event;
+mod finishing;
 mod fold;
 mod ingest;
 pub mod machine;
@@ -21,6 +22,7 @@ mod table;
 mod uploading;
 
 pub use event::{Action, Command, Event, Step};
+pub use finishing::FinishTrouble;
 pub use fold::{FOLD_VERSION, fold};
 pub use machine::{Dock, IdSource, LogDamage, Settings};
 pub use people::describe;

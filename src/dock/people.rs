@@ -72,7 +72,7 @@ impl Dock {
             Command::Retry { target, reason } => {
                 if self.exists(&target, view)? {
                     self.store_wait = self.store_wait.take().map(|(_, words)| (now, words));
-                    self.finishing.retain(|_, retry_at| retry_at.is_none());
+                    self.finish_now(now);
                     let words = format!("trying again now: {}", describe(&target));
                     self.remember(actor, Fact::RetryAsked { target, reason }, step);
                     Ok(words)

@@ -92,6 +92,38 @@ pub struct StoreError {
     pub words: String,
 }
 
+impl StoreError {
+    /// What happened, and what a person can do about it.
+    pub fn with_advice(&self) -> String {
+        format!("{self}{}", advice(self.fault))
+    }
+}
+
+/// What a person can do about a fault; empty where waiting is all there is.
+fn advice(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Denied => "; check the credentials, the bucket and the rights of this dock's key",
+        Fault::Full => "; the store is full: ask its administrator for space",
+        Fault::NotTheStore => {
+            "; something else answered in the store's place: a captive portal, a proxy or a wrong \
+             address"
+        }
+        Fault::Untrusted { .. } => {
+            "; the certificate shown in the store's place is not trusted: `bwvdock doctor`"
+        }
+        Fault::Spool => "; the dock cannot read its own spool: check its disk",
+        Fault::Skewed => "; the clocks of dock and store differ",
+        Fault::Network
+        | Fault::Server
+        | Fault::Busy { .. }
+        | Fault::Missing
+        | Fault::Conflict
+        | Fault::Exists
+        | Fault::BadDigest
+        | Fault::Refused => "",
+    }
+}
+
 /// What ListParts says of a part: a hint, never a proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedPart {

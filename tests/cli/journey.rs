@@ -165,6 +165,12 @@ fn a_camera_with_a_bad_file(dock: &Dock) {
     assert_eq!(fs::read(dock.path("bays/3/R000002/S002.mp4")).unwrap(), bytes);
     let doctor = screen_of_doctor(dock);
     assert!(doctor.contains("ok  store") && doctor.contains("ok  bay 3"), "{doctor}");
+    let config = dock.path("dock.toml");
+    let probe = ["store", "probe", "--config", config.to_str().unwrap()];
+    let json = screen(dock, "store-probe.txt", &probe, 0);
+    assert_eq!(json["receipt_level"], "sha256_per_part", "{json:#}");
+    assert_eq!((&json["good"], &json["checks"]["signature"]), (&true.into(), &true.into()));
+    run(&["store", "probe", "--config", "/nowhere.toml"]).complained(2, "/nowhere.toml");
 }
 
 fn people_interfere(dock: &Dock) {

@@ -177,7 +177,7 @@ async fn over_http_uploads_survive_both_sides_dying() {
         assert!(proof.head().version.is_some() && proof.head().server_date.is_some());
         assert_eq!(weed.read(&object.key).await, bytes);
         assert_eq!(weed.versions(&object.key).await, 1);
-        assert_eq!(s3.read_back(&object.key).await.unwrap().1, object.sealed.sha256);
+        assert_eq!(s3.read_back(&object.key, size as u64).await.unwrap().1, object.sealed.sha256);
         let tags = weed.ask(&object.key, "tagging").await;
         assert!(tags.contains("<Key>class</Key><Value>unreviewed</Value>"), "{tags}");
     }

@@ -310,6 +310,9 @@ fn problems(
         problems
             .push(format!("the store cannot be used now ({words}); trying again at {until:.0}"));
     }
+    if let Some(trouble) = dock.finish_trouble() {
+        problems.push(format!("stored objects wait for their receipts ({})", trouble.words));
+    }
     if let Some(reason) = paused {
         problems.push(format!("the dock is paused ({reason}): `bwvdock resume`"));
     }

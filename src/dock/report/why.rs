@@ -188,9 +188,15 @@ fn object(
     }
     if let Some((level, _)) = &state.stored {
         because.push(format!("the store acknowledged it (object {id}, proof {level})"));
-        because.push(match &state.receipt {
-            Some(receipt) => format!("its receipt is on this disk: {}", receipt.sha256.short()),
-            None => "its receipt is being signed".into(),
+        because.push(match (&state.receipt, dock.finish_trouble()) {
+            (Some(receipt), _) => {
+                format!("its receipt is on this disk: {}", receipt.sha256.short())
+            }
+            (None, Some(trouble)) => {
+                answer.next.push("`bwvdock retry` tries at once".into());
+                format!("it has no receipt yet: {}", trouble.words)
+            }
+            (None, None) => "its receipt is being signed".into(),
         });
         return Ok(());
     }

@@ -249,3 +249,27 @@ fn a_receipt_that_cannot_be_written_or_is_too_weak_releases_nothing() {
     assert_eq!(world.stage("C1", FIRST), Stage::Receipted);
     assert!(world.erased.is_empty());
 }
+
+#[test]
+fn a_store_that_gives_no_receipts_is_not_stormed_and_says_why() {
+    let mut world = world_of(settings(), &[(&[b"a"], false)]);
+    for file in 0..40_u8 {
+        world.camera("C1").record(&[&[file]], false);
+    }
+    world.receipts_fail = true;
+    world.dock("1", "C1");
+    world.run();
+    let before = world.receipts_asked;
+    assert!(before <= 8, "{before} asked at once");
+    for _ in 0..60 {
+        world.pass(60);
+    }
+    let asked = world.receipts_asked - before;
+    assert!((10..=60).contains(&asked), "{asked} asked in an hour");
+    let trouble = world.dock.finish_trouble().unwrap();
+    assert!(trouble.words.contains("the disk is full"), "{trouble:?}");
+    world.receipts_fail = false;
+    world.settle();
+    assert_eq!(world.dock.finish_trouble(), None);
+    assert_eq!(world.left("C1"), Vec::<String>::new());
+}

@@ -91,6 +91,8 @@ pub struct World {
     /// Larger files never fit into the spool.
     pub spool_bytes: u64,
     pub receipts_fail: bool,
+    /// How often a receipt was to be signed or placed.
+    pub receipts_asked: u64,
     pub records_fail: bool,
     pub level: ReceiptLevel,
     pub said: Vec<String>,
@@ -174,6 +176,7 @@ impl World {
             spool_full: false,
             spool_bytes: u64::MAX,
             receipts_fail: false,
+            receipts_asked: 0,
             records_fail: false,
             level: ReceiptLevel::Sha256PerPart,
             said: Vec::new(),
@@ -477,12 +480,14 @@ impl World {
                 Event::UploadEnded { object, end: UploadEnd::Preempted }
             }
             Action::WriteReceipt { object } => {
+                self.receipts_asked += 1;
                 assert!(self.stored.contains_key(&object), "a receipt for what is not stored");
                 let receipt = ReceiptRef { sha256: Sha256Digest([3; 32]), level: self.level };
                 let failed = self.receipts_fail.then(|| "the disk is full".to_owned());
                 Event::ReceiptWritten { object, result: failed.map_or(Ok(receipt), Err) }
             }
             Action::PlaceReceipt { object } => {
+                self.receipts_asked += 1;
                 let failed = (self.store != Store::Up).then(|| "no answer".to_owned());
                 Event::ReceiptPlaced { object, result: failed.map_or(Ok(()), Err) }
             }

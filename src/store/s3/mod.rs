@@ -11,6 +11,7 @@ mod options;
 mod probe;
 mod reply;
 mod request;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -18,6 +19,7 @@ mod xml;
 
 pub use options::{S3Options, SetupError};
 pub use probe::Probe;
+pub use survey::{Kept, Lifecycle, LifecycleRule, Seen, Survey};
 
 use super::Limiter;
 use jiff::Timestamp;
@@ -81,7 +83,7 @@ impl S3 {
             endpoint: options.endpoint.authority().to_owned(),
             clock: options.clock,
             bytes_per_second_min: options.bytes_per_second_min.max(1),
-            patience: Self::PATIENCE,
+            patience: options.patience,
             offset_ms: AtomicI64::new(0),
         })
     }

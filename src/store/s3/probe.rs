@@ -23,7 +23,7 @@ pub struct Probe {
 /// Uploads of earlier probes, ended by a kill or a power cut, that one probe tidies away.
 const STALE_MAX: usize = 16;
 
-const BODY: &[u8] = b"bwvdock asks what this store enforces\n";
+pub(super) const BODY: &[u8] = b"bwvdock asks what this store enforces\n";
 
 impl S3 {
     /// Asks with a wrong signature, a wrong SHA-256, a wrong MD5 and an object that is there
@@ -103,20 +103,41 @@ impl S3 {
             patience: self.patience,
             offset_ms: self.clock_offset_ms().into(),
         };
-        let mut answer = stranger.head(key).await;
+        let mut answer = stranger.head(key).await.map(drop);
         if matches!(&answer, Err(error) if error.fault == Fault::Skewed) {
-            answer = stranger.head(key).await;
+            answer = stranger.head(key).await.map(drop);
             self.adopt_clock(&stranger);
         }
-        match answer {
+        // Reading and writing may be guarded by different hands: a proxy, a cache, a policy.
+        Ok(is_denied(answer)?
+            && is_denied(stranger.put_small(key, BODY.to_vec(), "text/plain").await)?)
+    }
+
+    /// Whether PutObject over an object that is there is refused when it carries
+    /// `If-None-Match: *`. The bytes are the same, should the store take them.
+    pub(super) async fn refuses_second_put(&self, prefix: &str) -> Result<bool, StoreError> {
+        let key = format!("{prefix}bwvdock-probe");
+        let ask = Ask::new("PutObject", Method::Put, Some(&key))
+            .header("content-type", "text/plain")
+            .header("if-none-match", "*")
+            .bytes(BODY.to_vec());
+        match self.ask(ask).await?.success() {
             Ok(_) => Ok(false),
-            Err(error) if error.fault == Fault::Denied => Ok(true),
-            Err(error) => refused(error).map(|()| true),
+            Err(error) if error.fault == Fault::Exists => Ok(true),
+            Err(error) => refused(error).map(|()| false),
         }
     }
 
     fn adopt_clock(&self, other: &Self) {
         self.offset_ms.store(other.clock_offset_ms(), std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+fn is_denied(answer: Result<(), StoreError>) -> Result<bool, StoreError> {
+    match answer {
+        Ok(()) => Ok(false),
+        Err(error) if error.fault == Fault::Denied => Ok(true),
+        Err(error) => refused(error).map(|()| true),
     }
 }
 
@@ -146,7 +167,7 @@ fn refused(error: StoreError) -> Result<(), StoreError> {
     }
 }
 
-fn probe_object(key: String) -> SealedObject {
+pub(super) fn probe_object(key: String) -> SealedObject {
     let sha256 = Sha256Digest::of(BODY);
     let hashed = Hashed { size: BODY.len() as u64, sha256 };
     let part = Part { sha256, md5: Md5Digest(Md5::digest(BODY).into()) };

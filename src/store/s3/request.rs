@@ -87,8 +87,6 @@ pub(super) struct Begun {
 }
 
 impl S3 {
-    /// What a call may take besides moving its bytes.
-    pub(super) const PATIENCE: Duration = Duration::from_secs(60);
     /// How long a presigned request is good for; the store compares it with its own clock.
     const GOOD_FOR_SECONDS: u64 = 900;
     /// Clocks nearer than this are equal: the Date header has only seconds, and roads have delays.

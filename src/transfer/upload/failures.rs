@@ -183,7 +183,7 @@ impl Upload {
         self.outbox.push(Fact::UploadFailed {
             object: self.object.id,
             attempts: self.attempts,
-            words: format!("{error}{}", advice(error.fault)),
+            words: error.with_advice(),
             retry_at: until,
         });
         true
@@ -195,30 +195,5 @@ impl Upload {
         if self.at_once > 1 {
             self.fail(now, error);
         }
-    }
-}
-
-/// What a person can do about a fault; empty where waiting is all there is.
-fn advice(fault: Fault) -> &'static str {
-    match fault {
-        Fault::Denied => "; check the credentials, the bucket and the rights of this dock's key",
-        Fault::Full => "; the store is full: ask its administrator for space",
-        Fault::NotTheStore => {
-            "; something else answered in the store's place: a captive portal, a proxy or a wrong \
-             address"
-        }
-        Fault::Untrusted { .. } => {
-            "; the certificate shown in the store's place is not trusted: `bwvdock doctor`"
-        }
-        Fault::Spool => "; the dock cannot read its own spool: check its disk",
-        Fault::Skewed => "; the clocks of dock and store differ",
-        Fault::Network
-        | Fault::Server
-        | Fault::Busy { .. }
-        | Fault::Missing
-        | Fault::Conflict
-        | Fault::Exists
-        | Fault::BadDigest
-        | Fault::Refused => "",
     }
 }
