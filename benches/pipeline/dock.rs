@@ -170,6 +170,7 @@ fn configure(ground: &Ground, weed: &Weed, folder: &Path) -> PathBuf {
             source: BaySource::Folder(camera.clone()),
             camera_id: None,
             profile: None,
+            models: Vec::new(),
             allow_erase: false,
         });
     }

@@ -160,3 +160,50 @@ fn what_is_no_card_is_refused_in_words() {
     let Err(CameraError::Io { source, .. }) = camera.list() else { panic!("an empty card") };
     assert!(source.to_string().contains("not formatted"), "{source}");
 }
+
+/// A loop device over an image, given back at the end.
+struct Loop(PathBuf);
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("losetup").arg("-d").arg(&self.0).status();
+    }
+}
+
+/// None where there are no rights to make one; `tests/all` runs as root in CI and must.
+fn attached(image: &std::path::Path) -> Option<Loop> {
+    let output = std::process::Command::new("losetup").args(["-f", "--show"]).arg(image).output();
+    let output = output.ok().filter(|output| output.status.success());
+    let Some(output) = output else {
+        let must =
+            std::env::var_os("BWVDOCK_TESTS").is_some() && rustix::process::getuid().is_root();
+        assert!(!must, "a loop device cannot be made");
+        eprintln!("skipped: no loop device can be made here");
+        return None;
+    };
+    Some(Loop(PathBuf::from(String::from_utf8(output.stdout).unwrap().trim())))
+}
+
+#[test]
+fn a_real_block_device_is_read_and_erased_only_while_nobody_else_claims_it() {
+    for name in ["fat32", "exfat"] {
+        let place = TempDir::new().unwrap();
+        let Some(device) = attached(&image(&place, name)) else { return };
+        let sysfs = PathBuf::from("/sys/class/block").join(device.0.file_name().unwrap());
+        let mut camera = StorageCamera::open(&device.0, Some(&sysfs), EraseMode::Allowed).unwrap();
+        let permit = permit(&mut camera, CLIP);
+        let first = read(&mut camera, CLIP, 0).unwrap();
+        camera.drop_cached(&path(CLIP));
+        assert_eq!(read(&mut camera, CLIP, 0).unwrap(), first);
+        // What a mount does.
+        let claim = camera.device.reopen(rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::EXCL);
+        let claim = claim.unwrap();
+        assert!(camera.list().unwrap().caveats.iter().any(|c| c.contains("in use elsewhere")));
+        assert!(matches!(camera.erase(&permit), Err(CameraError::ReadOnly(_))));
+        drop(claim);
+        camera.erase(&permit).unwrap();
+        let listing = camera.list().unwrap();
+        assert!(listing.files.iter().all(|file| file.path != path(CLIP)));
+        assert_eq!([listing.caveats, listing.unread].concat(), Vec::<String>::new(), "{name}");
+    }
+}
