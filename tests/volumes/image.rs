@@ -1,10 +1,9 @@
 //! Images: made from committed fixtures, changed at will.
 
 use bwvdock::{
-    types::SourcePath,
+    types::{Sha256Digest, SourcePath},
     volume::{Card, Change, ReadAt},
 };
-use sha2::{Digest as _, Sha256};
 use std::{collections::BTreeMap, fs, io::Read as _};
 
 /// Expands a fixture; how it was made stands in `make.sh` beside it.
@@ -37,7 +36,7 @@ pub fn path(text: &str) -> SourcePath {
 }
 
 pub fn sum(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
+    Sha256Digest::of(bytes).to_string()
 }
 
 /// Reads a file whole.
