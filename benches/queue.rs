@@ -66,6 +66,7 @@ fn fill(state: &Path, count: usize) -> Uuid {
         profile: "generic-dcim".into(),
         model: None,
         clock: None,
+        clock_reading: None,
     };
     let mut facts: Vec<NewFact> = vec![docked.into()];
     let mut recording = RecordingId(Uuid::now_v7());

@@ -11,6 +11,7 @@ pub mod types;
 pub mod custody;
 pub mod dock;
 pub mod evidence;
+pub mod ptp;
 pub mod release;
 pub mod seal;
 pub mod transfer;
@@ -21,6 +22,7 @@ pub mod clock;
 pub mod journal;
 pub mod spool;
 pub mod store;
+pub mod usb;
 
 // shell
 pub mod api;

@@ -22,8 +22,8 @@ use Layer::{Doors, Rules, Shell, Words};
 /// Every room there is. A new one has to be put here and into ARCHITECTURE.md.
 const LAYERS: &[(Layer, &[&str])] = &[
     (Words, &["types", "config"]),
-    (Rules, &["dock", "evidence", "seal", "transfer", "release", "custody"]),
-    (Doors, &["camera", "journal", "spool", "store", "clock"]),
+    (Rules, &["dock", "evidence", "ptp", "seal", "transfer", "release", "custody"]),
+    (Doors, &["camera", "journal", "spool", "store", "clock", "usb"]),
     (Shell, &["daemon", "api", "cli", "demo", "vault"]),
 ];
 

@@ -79,9 +79,13 @@ pub enum Request {
     },
     Resume {
         target: Target,
+        #[serde(default)]
+        reason: Option<String>,
     },
     Retry {
         target: Target,
+        #[serde(default)]
+        reason: Option<String>,
     },
     Hold {
         target: Target,
@@ -91,9 +95,22 @@ pub enum Request {
         target: Target,
         reason: String,
     },
+    /// A person knows of what is wrong with a camera, and why.
+    Acknowledge {
+        camera: CameraId,
+        /// Only what has this in its words.
+        #[serde(default)]
+        only: Option<String>,
+        reason: String,
+    },
     Reclass {
         recording: RecordingId,
         class: Class,
+        reason: String,
+    },
+    /// Go on with the damage of the custody log that begins at this line.
+    AcceptDamage {
+        first_seq: u64,
         reason: String,
     },
     /// Look at the docked cameras again and release what the rule allows.
@@ -122,7 +139,9 @@ impl Request {
             | Self::Retry { .. }
             | Self::Hold { .. }
             | Self::Unhold { .. }
+            | Self::Acknowledge { .. }
             | Self::Reclass { .. }
+            | Self::AcceptDamage { .. }
             | Self::Release => true,
         }
     }

@@ -246,10 +246,14 @@ fn bounded(filter: Filter) -> Filter {
 fn command_of(request: Request) -> Command {
     match request {
         Request::Pause { target, reason } => Command::Pause { target, reason },
-        Request::Resume { target } => Command::Resume { target },
-        Request::Retry { target } => Command::Retry { target },
+        Request::Resume { target, reason } => Command::Resume { target, reason },
+        Request::Retry { target, reason } => Command::Retry { target, reason },
+        Request::AcceptDamage { first_seq, reason } => Command::AcceptDamage { first_seq, reason },
         Request::Hold { target, reason } => Command::Hold { target, reason },
         Request::Unhold { target, reason } => Command::Unhold { target, reason },
+        Request::Acknowledge { camera, only, reason } => {
+            Command::Acknowledge { camera, only, reason }
+        }
         Request::Reclass { recording, class, reason } => {
             Command::Reclass { recording, class, reason }
         }

@@ -1,11 +1,11 @@
 //! A camera that fails as told: what cables, cards and officers do, on demand.
 
-use super::{Camera, CameraError, Listing};
+use super::{Camera, CameraError, ClockSet, Listing};
 use crate::{
     release::ErasePermit,
     types::{SourcePath, fact::ClockOffset},
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::Offset};
 use std::{
     io::{self, Read},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -175,6 +175,30 @@ impl Camera for FaultyCamera {
     ) -> Result<Option<ClockOffset>, CameraError> {
         self.faults.check()?;
         self.camera.clock_offset(now, dock_synchronised)
+    }
+
+    fn set_clock(
+        &mut self,
+        now: Timestamp,
+        zone: Offset,
+        dock_synchronised: bool,
+    ) -> Result<Option<ClockSet>, CameraError> {
+        self.faults.check()?;
+        self.camera.set_clock(now, zone, dock_synchronised)
+    }
+
+    fn battery_percent(&mut self) -> Result<Option<u8>, CameraError> {
+        self.faults.check()?;
+        self.camera.battery_percent()
+    }
+
+    fn is_wedged(&mut self) -> bool {
+        self.camera.is_wedged()
+    }
+
+    fn said_changed(&mut self) -> Result<bool, CameraError> {
+        self.faults.check()?;
+        self.camera.said_changed()
     }
 }
 

@@ -1,24 +1,27 @@
 //! The camera door: list, read and, with a permit, erase what a docked camera holds.
 //!
 //! Blocking by design: USB libraries are. The daemon gives every camera a thread of its own.
-//! Real side: `folder` (a folder, a mounted card or stick). USB cameras come in through the same
-//! trait. Simulated side: `sim` makes cameras on disk and can make them fail.
+//! Real sides: `folder` (a folder, a mounted card or stick) and `ptp` (a camera that speaks PTP or
+//! MTP over USB). Simulated side: `sim` makes cameras on disk and can make them fail;
+//! `crate::ptp::sim` is a PTP camera in memory.
 //!
 //! A camera never learns what a recording is; it only knows files.
 
 mod faulty;
 mod folder;
+mod ptp;
 mod sim;
 
 pub use faulty::{Faults, FaultyCamera};
 pub use folder::{EraseMode, FolderBay, FolderCamera};
+pub use ptp::PtpCamera;
 pub use sim::{Media, SimCamera, SimCameraOptions, SimRecording, SimSegment};
 
 use crate::{
     release::ErasePermit,
     types::{SourcePath, fact::ClockOffset},
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::Offset};
 use std::io::{self, Read};
 
 pub use crate::types::{FileEntry, Listing};
@@ -90,6 +93,54 @@ pub trait Camera: Send {
         now: Timestamp,
         dock_synchronised: bool,
     ) -> Result<Option<ClockOffset>, CameraError>;
+
+    /// Sets the camera's clock to `now`; how it stood before and stands after, or `None` if it
+    /// cannot be set. `zone` is where a clock is kept that says nothing of its zone.
+    ///
+    /// Only for a dock whose own clock is synchronised, and never without being told: it is
+    /// evidence how the clock stood.
+    ///
+    /// # Errors
+    /// [`CameraError`]; [`CameraError::Io`] in words if `dock_synchronised` is false.
+    fn set_clock(
+        &mut self,
+        _now: Timestamp,
+        _zone: Offset,
+        _dock_synchronised: bool,
+    ) -> Result<Option<ClockSet>, CameraError> {
+        Ok(None)
+    }
+
+    /// How full the battery is, in percent; `None` where the camera does not say.
+    ///
+    /// # Errors
+    /// [`CameraError`].
+    fn battery_percent(&mut self) -> Result<Option<u8>, CameraError> {
+        Ok(None)
+    }
+
+    /// Whether the camera is there and no longer follows its protocol, even after a reset: a power
+    /// cycle of its port is next, and then it is opened anew.
+    fn is_wedged(&mut self) -> bool {
+        false
+    }
+
+    /// Whether the camera said since the last question that its files are no longer as listed.
+    /// A hint: cameras lose events, and many send none.
+    ///
+    /// # Errors
+    /// [`CameraError`].
+    fn said_changed(&mut self) -> Result<bool, CameraError> {
+        Ok(false)
+    }
+}
+
+/// A clock that was set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockSet {
+    pub before: ClockOffset,
+    /// Read back after it was set; what is left is the camera's resolution, or its refusal.
+    pub after: ClockOffset,
 }
 
 impl dyn Camera + '_ {

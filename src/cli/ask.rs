@@ -185,11 +185,11 @@ impl Asker {
     pub fn pause(&self, target: Target, reason: String) -> Outcome {
         self.command(&Request::Pause { target, reason })
     }
-    pub fn resume(&self, target: Target) -> Outcome {
-        self.command(&Request::Resume { target })
+    pub fn resume(&self, target: Target, reason: Option<String>) -> Outcome {
+        self.command(&Request::Resume { target, reason })
     }
-    pub fn retry(&self, target: Target) -> Outcome {
-        self.command(&Request::Retry { target })
+    pub fn retry(&self, target: Target, reason: Option<String>) -> Outcome {
+        self.command(&Request::Retry { target, reason })
     }
     pub fn hold(&self, target: Target, reason: String) -> Outcome {
         self.command(&Request::Hold { target, reason })
@@ -197,8 +197,14 @@ impl Asker {
     pub fn unhold(&self, target: Target, reason: String) -> Outcome {
         self.command(&Request::Unhold { target, reason })
     }
+    pub fn acknowledge(&self, camera: CameraId, only: Option<String>, reason: String) -> Outcome {
+        self.command(&Request::Acknowledge { camera, only, reason })
+    }
     pub fn flag(&self, recording: RecordingId, class: Class, reason: String) -> Outcome {
         self.command(&Request::Reclass { recording, class, reason })
+    }
+    pub fn accept_damage(&self, first_seq: u64, reason: String) -> Outcome {
+        self.command(&Request::AcceptDamage { first_seq, reason })
     }
     pub fn release(&self) -> Outcome {
         self.command(&Request::Release)

@@ -95,6 +95,13 @@ pub fn verify(dir: &Path, receipts: &[PathBuf], as_json: bool) -> Outcome {
             problems.push(format!("{} lines do not continue the chain", report.bad_lines));
         }
     }
+    for accepted in report.accepted.iter().filter(|_| report.damage.is_some()) {
+        let (by, at, reason) = (&accepted.by, accepted.at, &accepted.reason);
+        problems.push(format!(
+            "damage from line {} on was accepted by {by} at {at:.0}: {reason}",
+            accepted.damage.first_seq
+        ));
+    }
     for (file, (anchor, found)) in receipts.iter().zip(&report.anchors) {
         let (file, seq) = (file.display(), anchor.seq);
         match found {

@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-fn load(file: &Path) -> Result<Config, Complaint> {
+pub(super) fn load(file: &Path) -> Result<Config, Complaint> {
     config::load(file).map_err(|error| {
         let next = match &error {
             LoadError::Read { .. } => {
@@ -42,6 +42,14 @@ pub fn daemon(file: &Path) -> Outcome {
 
 pub fn config_check(file: &Path, as_json: bool) -> Outcome {
     let config = load(file)?;
+    let zones = config.transfer.windows.iter().map(|window| window.time_zone.as_str());
+    if let Some(zone) = daemon::unknown_zones(zones).next() {
+        return Err(Complaint::new(
+            Exit::Usage,
+            format!("{}: there is no time zone {zone}", file.display()),
+            "correct `time_zone` under [[transfer.windows]]: names are as in \"Europe/London\"",
+        ));
+    }
     let warnings = config.warnings();
     if as_json {
         render::print(&render::json(&json!({ "fine": true, "warnings": warnings })));

@@ -9,6 +9,7 @@ mod id;
 mod local;
 pub mod render;
 mod screens;
+mod store;
 
 use crate::{
     api::ClientError,
@@ -136,29 +137,51 @@ enum Verb {
         /// Id of a segment, a recording or a sealed object; its last digits will do
         id: GivenId,
     },
-    /// Stop copying and sending (whatever runs ends between two parts)
+    /// Stop copying, sending and erasing; the whole dock if nothing is named, as a pause only costs
+    /// time (whatever runs ends between two parts)
     Pause {
         #[command(flatten)]
         what: Whom,
         #[arg(long, default_value = "no reason given", value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
-    /// Go on after a pause
-    Resume(Whom),
-    /// Try again now what waits for a later attempt; read again what failed its check
-    Retry(Whom),
-    /// Keep something on its camera, whatever the release rule says
+    /// Go on after a pause; the whole dock if nothing is named
+    Resume {
+        #[command(flatten)]
+        what: Whom,
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: Option<String>,
+    },
+    /// Try again now what waits for a later attempt; read again what failed its check. The whole
+    /// dock if nothing is named
+    Retry {
+        #[command(flatten)]
+        what: Whom,
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: Option<String>,
+    },
+    /// Keep something on its camera, whatever the release rule says; what, must be named
     Hold {
         #[command(flatten)]
         what: Whom,
         #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
-    /// Take a hold back
+    /// Take a hold back; which, must be named
     Unhold {
         #[command(flatten)]
         what: Whom,
-        #[arg(long, default_value = "no reason given", value_parser = NonEmptyStringValueParser::new())]
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: String,
+    },
+    /// Say that it is known what is wrong with a camera, and why; it alarms nobody any more
+    Acknowledge {
+        #[arg(long)]
+        camera: CameraId,
+        /// Only what has this in its words (`bwvdock reconcile` names everything)
+        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
+        only: Option<String>,
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
     /// Mark a recording as evidence, or take the mark back
@@ -189,6 +212,9 @@ enum Verb {
     /// Receipts of the store
     #[command(subcommand)]
     Receipt(ReceiptVerb),
+    /// The evidence store
+    #[command(subcommand)]
+    Store(StoreVerb),
     /// The configuration
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -225,7 +251,7 @@ struct Selection {
     limit: usize,
 }
 
-/// What a command is about; the whole dock if nothing is named.
+/// What a command is about.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 struct Whom {
@@ -237,9 +263,26 @@ struct Whom {
     /// Id of a segment; its last digits will do
     #[arg(long)]
     segment: Option<GivenId>,
+    /// The whole dock
+    #[arg(long)]
+    all: bool,
 }
 
 impl Whom {
+    /// As [`Self::target`], where the whole dock must be meant and not only left out.
+    fn named(self, verb: &str, asker: &Asker) -> Result<Target, Complaint> {
+        let names =
+            self.all || self.camera.is_some() || self.recording.is_some() || self.segment.is_some();
+        if !names {
+            return Err(Complaint::new(
+                Exit::Usage,
+                format!("nothing is named to {verb}; nothing was changed"),
+                "name it with --segment, --recording or --camera, or say --all for the whole dock",
+            ));
+        }
+        self.target(asker)
+    }
+
     fn target(self, asker: &Asker) -> Result<Target, Complaint> {
         Ok(match self {
             Self { camera: Some(id), .. } => Target::Camera(id),
@@ -288,6 +331,14 @@ enum CustodyVerb {
         #[arg(long = "receipt", value_name = "FILE", num_args = 1..)]
         receipts: Vec<PathBuf>,
     },
+    /// Go on with damage that was looked at: it stays in the log, and stops releasing no more.
+    /// First look (`doctor`, `custody verify`) and put missing files back if there are copies
+    Accept {
+        /// The line at which the damage begins, as `doctor` names it
+        line: u64,
+        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        reason: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -306,6 +357,17 @@ enum ReceiptVerb {
         /// The sealed object, as downloaded from the store
         #[arg(long, value_name = "FILE")]
         object: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum StoreVerb {
+    /// What the store really enforces, asked with wrong requests on purpose, and what that means
+    /// (exit 1 if evidence could not be sent, proved or kept there)
+    Probe {
+        /// The configuration; needs no running dock
+        #[arg(long, value_name = "FILE", default_value = "/etc/bwvdock/bwvdock.toml")]
+        config: PathBuf,
     },
 }
 
@@ -380,10 +442,11 @@ fn run(cli: Cli) -> Outcome {
         Verb::Queue { limit } => asker.queue(limit),
         Verb::Why { id } => asker.why(&id),
         Verb::Pause { what, reason } => asker.pause(what.target(&asker)?, reason),
-        Verb::Resume(what) => asker.resume(what.target(&asker)?),
-        Verb::Retry(what) => asker.retry(what.target(&asker)?),
-        Verb::Hold { what, reason } => asker.hold(what.target(&asker)?, reason),
-        Verb::Unhold { what, reason } => asker.unhold(what.target(&asker)?, reason),
+        Verb::Resume { what, reason } => asker.resume(what.target(&asker)?, reason),
+        Verb::Retry { what, reason } => asker.retry(what.target(&asker)?, reason),
+        Verb::Hold { what, reason } => asker.hold(what.named("hold", &asker)?, reason),
+        Verb::Unhold { what, reason } => asker.unhold(what.named("unhold", &asker)?, reason),
+        Verb::Acknowledge { camera, only, reason } => asker.acknowledge(camera, only, reason),
         Verb::Flag { recording, class, reason } => {
             asker.flag(asker.recording(&recording)?, class.into(), reason)
         }
@@ -396,6 +459,7 @@ fn run(cli: Cli) -> Outcome {
         Verb::Custody(CustodyVerb::Show { from, limit, dir: Some(dir) }) => {
             custody::show(&dir, from, limit, cli.json)
         }
+        Verb::Custody(CustodyVerb::Accept { line, reason }) => asker.accept_damage(line, reason),
         Verb::Custody(CustodyVerb::Verify { dir, receipts }) => {
             custody::verify(&dir, &receipts, cli.json)
         }
@@ -403,6 +467,7 @@ fn run(cli: Cli) -> Outcome {
         Verb::Receipt(ReceiptVerb::Verify { file, key, object }) => {
             local::receipt_verify(&file, key.as_deref(), object.as_deref(), cli.json)
         }
+        Verb::Store(StoreVerb::Probe { config }) => store::probe(&config, cli.json),
         Verb::Config(ConfigVerb::Check { file }) => local::config_check(&file, cli.json),
         Verb::Config(ConfigVerb::Show { default: true, .. }) => local::config_default(),
         Verb::Config(ConfigVerb::Show { file, .. }) => local::config_show(&file, cli.json),

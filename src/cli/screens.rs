@@ -59,9 +59,13 @@ pub fn status(status: &StatusReport) -> String {
         count(released.map_or(0, |r| r.count), "file", "files"),
     ));
     out.push_str(&format!(
-        "Checked    {} verified, {} matched, {} unverified; {} mismatched, {} partial, {} unreadable\n",
+        "Checked    {} verified, {} matched, {} unverified; {} mismatched, {} partial, {} unreadable",
         s.verified, s.matched, s.unverified, s.mismatched, s.partial, s.unreadable
     ));
+    if s.bad_signature > 0 {
+        out.push_str(&format!(", {} with a signature that does not fit", s.bad_signature));
+    }
+    out.push('\n');
     out.push_str(&format!(
         "Spool      {} of {}; copying {}/s, sending {}/s\n",
         bytes(s.spool_used),
@@ -228,7 +232,11 @@ pub fn reconcile(rows: &[CameraBalance]) -> String {
                 c.lost_sight_of.to_string(),
                 c.unsound.to_string(),
                 c.gaps.to_string(),
-                if c.clean { "clean".into() } else { "differs".into() },
+                match (c.clean, c.concerns.is_empty()) {
+                    (true, true) => "clean".into(),
+                    (true, false) => "explained".into(),
+                    (false, _) => "differs".into(),
+                },
             ]
         })
         .collect();
@@ -246,7 +254,39 @@ pub fn reconcile(rows: &[CameraBalance]) -> String {
         "GAPS",
         "",
     ];
-    none(table(&header, &[2, 3, 4, 5, 6, 7, 8, 9, 10], cells), "No camera was ever docked here.")
+    let table = table(&header, &[2, 3, 4, 5, 6, 7, 8, 9, 10], cells);
+    let mut out = none(table, "No camera was ever docked here.");
+    let tells = |c: &&CameraBalance| !(c.concerns.is_empty() && c.notes.is_empty());
+    rows.iter().filter(tells).for_each(|c| out.push_str(&concerns(c)));
+    out
+}
+
+/// What of a camera needs or needed a person, each with what became of it.
+fn concerns(balance: &CameraBalance) -> String {
+    let mut out = format!("\nCamera {}:\n", balance.camera);
+    for concern in &balance.concerns {
+        let mark = if concern.is_open() { "!" } else { " " };
+        out.push_str(&format!("{mark} - {}\n", concern.words));
+        if let Some(known) = &concern.acknowledged {
+            let (at, actor, reason) = (utc(known.at), &known.actor, &known.reason);
+            out.push_str(&format!("      acknowledged {at} by {actor}: {reason}\n"));
+        }
+        if let Some(at) = concern.arrived {
+            out.push_str(&format!("      arrived after all, {}\n", utc(at)));
+        }
+    }
+    let told = balance.concerns.iter().filter(|concern| concern.is_open()).count() as u64;
+    if balance.open > told {
+        out.push_str(&format!("! and {} more\n", balance.open - told));
+    }
+    balance.notes.iter().for_each(|note| out.push_str(&format!("  - noted: {note}\n")));
+    if balance.open > 0 {
+        out.push_str(&format!(
+            "  -> look into it; `bwvdock acknowledge --camera {} --reason WHY` when it is known why\n",
+            balance.camera
+        ));
+    }
+    out
 }
 
 pub fn dry_run(run: &DryRun) -> String {

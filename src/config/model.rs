@@ -271,6 +271,7 @@ pub struct Release {
     pub age_hours_min: u32,
     /// Segments without a digest from the camera: erase after a second, equal read.
     pub erase_unverified: bool,
+    pub read_again_before_erase: bool,
 }
 
 impl Default for Release {
@@ -280,6 +281,7 @@ impl Default for Release {
             receipt_level_min: ReceiptLevel::ReadBack,
             age_hours_min: 0,
             erase_unverified: true,
+            read_again_before_erase: true,
         }
     }
 }

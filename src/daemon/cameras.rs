@@ -6,18 +6,22 @@
 use super::{
     copy::{Begun, Copy, CopyJob, CopyOutcome, Patience, Pause, SecondRead, Watch, second_read},
     core::Core,
+    erasing::erase,
     progress::Progress,
 };
 use crate::{
-    camera::{Camera, CameraError, EraseMode, FolderBay, FolderCamera},
+    camera::{Camera, CameraError, EraseMode, FolderBay, FolderCamera, Listing},
     clock::Clock,
     config::{Bay, BaySource},
     dock::event::{Arrival, CopyResult, EraseResult, Event, Listed},
     evidence::{self, KeyRing, Profile},
-    release::ErasePermit,
+    release::Approval,
     seal::{self, Recipients},
     spool::FolderSpool,
-    types::{BayName, CameraId, ObjectId, SegmentId, SourcePath, fact::Source},
+    types::{
+        BayName, CameraId, ObjectId, SegmentId, SourcePath,
+        fact::{ClockReading, Source},
+    },
 };
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -40,13 +44,16 @@ const PRESENCE_EVERY: Duration = Duration::from_secs(1);
 /// How long after a camera could not be recognised it is tried again.
 const RETRY_EVERY: Duration = Duration::from_secs(5);
 
+/// How long the look that recognised a camera is good for as its first listing.
+const FIRST_LOOK_LASTS: Duration = Duration::from_secs(10);
+
 /// What a camera is told to do.
 #[derive(Debug)]
 pub enum Order {
     List,
     Copy { segment: SegmentId, object: ObjectId, source: Source },
     SecondRead { segment: SegmentId, source: Source },
-    Erase { permits: Vec<ErasePermit> },
+    Erase { approvals: Vec<Approval> },
 }
 
 /// What every camera thread shares.
@@ -178,32 +185,39 @@ impl Bays {
 /// A camera's life in a bay.
 fn serve(bays: &Bays, world: &World, bay: &Bay, inbox: &Receiver<Order>) {
     match recognise(world, bay) {
-        Ok((mut docked, arrival)) => {
+        Ok(Found::Camera(mut docked, arrival)) => {
             bays.recognised(&bay.name, &arrival.camera);
-            if world.core.report(Event::CameraArrived(arrival)).is_ok() {
+            if world.core.report(Event::CameraArrived(*arrival)).is_ok() {
                 docked.serve(inbox);
             }
         }
-        Err(words) => {
-            let trouble = Event::BayTrouble { bay: bay.name.clone(), words };
-            if world.core.report(trouble).is_err() {
-                return;
-            }
-            // Looked at again by and by; an emptied bay is no trouble any more.
-            let BaySource::Folder(folder) = &bay.source;
-            let presence = FolderBay::new(folder);
-            let mut left = RETRY_EVERY;
-            while left > Duration::ZERO && presence.is_present() {
-                thread::sleep(world.poll.min(left));
-                left = left.saturating_sub(world.poll);
-                if world.stop.load(Ordering::Relaxed) {
-                    return;
-                }
-            }
-            if !presence.is_present() {
-                let _ = world.core.report(Event::CameraGone { bay: bay.name.clone() });
-            }
+        Ok(Found::EmptyCard) => {
+            wait_and_look_again(world, bay, Event::EmptyCard { bay: bay.name.clone() });
         }
+        Err(words) => {
+            wait_and_look_again(world, bay, Event::BayTrouble { bay: bay.name.clone(), words });
+        }
+    }
+}
+
+/// Reports what cannot be served; the thread ends after a while, and the bay is looked at anew.
+fn wait_and_look_again(world: &World, bay: &Bay, event: Event) {
+    if world.core.report(event).is_err() {
+        return;
+    }
+    let BaySource::Folder(folder) = &bay.source;
+    let presence = FolderBay::new(folder);
+    let mut left = RETRY_EVERY;
+    while left > Duration::ZERO && presence.is_present() {
+        thread::sleep(world.poll.min(left));
+        left = left.saturating_sub(world.poll);
+        if world.stop.load(Ordering::Relaxed) {
+            return;
+        }
+    }
+    // An emptied bay is no trouble any more.
+    if !presence.is_present() {
+        let _ = world.core.report(Event::CameraGone { bay: bay.name.clone() });
     }
 }
 
@@ -213,10 +227,26 @@ struct Docked<'a> {
     id: CameraId,
     profile: Profile,
     camera: Box<dyn Camera>,
+    /// What recognising the camera read; the first listing that is asked for.
+    first: Option<Look>,
+}
+
+/// A complete look at a camera, with the small files that say what it means.
+struct Look {
+    listing: Listing,
+    small: BTreeMap<SourcePath, Vec<u8>>,
+    at: Instant,
+}
+
+/// What lies in a bay.
+enum Found<'a> {
+    Camera(Box<Docked<'a>>, Box<Arrival>),
+    /// A card with no file that could say whose it is.
+    EmptyCard,
 }
 
 /// Opens the camera in a bay and finds out which one it is, reading only what that needs.
-fn recognise<'a>(world: &'a World, bay: &'a Bay) -> Result<(Docked<'a>, Arrival), String> {
+fn recognise<'a>(world: &'a World, bay: &'a Bay) -> Result<Found<'a>, String> {
     let BaySource::Folder(folder) = &bay.source;
     let mode = if bay.allow_erase { EraseMode::Allowed } else { EraseMode::ReadOnly };
     let mut camera = FolderCamera::open(folder, mode).map_err(|error| chain(&error))?;
@@ -237,10 +267,22 @@ fn recognise<'a>(world: &'a World, bay: &'a Bay) -> Result<(Docked<'a>, Arrival)
         }
     };
     let small = read_small(&mut camera, &profile, &listing);
-    let id = evidence::identify(&profile, &listing, &small, bay.camera_id.as_ref())
-        .map_err(|error| format!("{}; nothing was copied", chain(&error)))?;
+    let id = match evidence::identify(&profile, &listing, &small, bay.camera_id.as_ref()) {
+        Ok(id) => id,
+        Err(error) if evidence::is_empty_card(&profile, &listing, &error) => {
+            return Ok(Found::EmptyCard);
+        }
+        Err(error) => return Err(format!("{}; nothing was copied", chain(&error))),
+    };
     let now = world.clock.now();
-    let clock = camera.clock_offset(now, world.clock.is_synchronised()).ok().flatten();
+    let (clock, clock_reading) = match camera.clock_offset(now, world.clock.is_synchronised()) {
+        Ok(Some(offset)) => (Some(offset), ClockReading::Measured),
+        Ok(None) => (None, ClockReading::None),
+        Err(error) => {
+            tracing::warn!(bay = %bay.name, "the camera's clock: {}", chain(&error));
+            (None, ClockReading::Failed)
+        }
+    };
     let plan = evidence::plan(&profile, &listing, &small, &id, &world.keys);
     let arrival = Arrival {
         bay: bay.name.clone(),
@@ -248,10 +290,13 @@ fn recognise<'a>(world: &'a World, bay: &'a Bay) -> Result<(Docked<'a>, Arrival)
         profile: profile.name().to_owned(),
         model: plan.model,
         clock,
+        clock_reading,
         erase_allowed: bay.allow_erase,
     };
     let camera: Box<dyn Camera> = Box::new(camera);
-    Ok((Docked { world, bay: &bay.name, id, profile, camera }, arrival))
+    let first = Some(Look { listing, small, at: Instant::now() });
+    let docked = Docked { world, bay: &bay.name, id, profile, camera, first };
+    Ok(Found::Camera(Box::new(docked), Box::new(arrival)))
 }
 
 fn read_small(
@@ -311,20 +356,35 @@ impl Docked<'_> {
             Order::SecondRead { segment, source } => {
                 Event::SecondRead { bay, segment, result: self.read_again(&source) }
             }
-            Order::Erase { permits } => {
-                let results = permits.iter().map(|p| (p.segment(), self.erase(p))).collect();
+            Order::Erase { approvals } => {
+                let watch = Arc::new(Watch::default());
+                self.world.progress.read_starts(self.bay, watch.clone());
+                let results = approvals
+                    .into_iter()
+                    .map(|approval| (approval.segment(), self.erase(approval, &watch)))
+                    .collect();
+                self.world.progress.read_ends(self.bay);
                 Event::Erased { bay, results }
             }
         }
     }
 
     fn list(&mut self) -> Result<Listed, CameraError> {
-        let listing = self.camera.list()?;
-        for words in &listing.caveats {
-            tracing::warn!(bay = %self.bay, camera = %self.id, "{words}");
+        // What recognising it read a moment ago need not be read again.
+        let fresh = self.first.take().filter(|look| look.at.elapsed() < FIRST_LOOK_LASTS);
+        let Look { listing, small, .. } = match fresh {
+            Some(look) => look,
+            None => {
+                let listing = self.camera.list()?;
+                let small = read_small(&mut *self.camera, &self.profile, &listing);
+                Look { listing, small, at: Instant::now() }
+            }
+        };
+        let (keys, clock) = (&self.world.keys, &self.world.clock);
+        let mut plan = evidence::plan(&self.profile, &listing, &small, &self.id, keys);
+        if clock.is_synchronised() {
+            plan.compare_clock(clock.now());
         }
-        let small = read_small(&mut *self.camera, &self.profile, &listing);
-        let plan = evidence::plan(&self.profile, &listing, &small, &self.id, &self.world.keys);
         let files = listing.files.len() as u64;
         let bytes = listing.files.iter().map(|file| file.size).sum();
         Ok(Listed { plan, files, bytes })
@@ -372,9 +432,15 @@ impl Docked<'_> {
                 }
             }
             CopyOutcome::Refused(CameraError::Gone) => CopyResult::Gone,
+            CopyOutcome::Refused(
+                error @ (CameraError::Changed { .. } | CameraError::NoSuchFile(_)),
+            ) => CopyResult::Changed { words: chain(&error) },
             CopyOutcome::Refused(error) => CopyResult::Failed { words: chain(&error) },
-            CopyOutcome::TooLong { read } => CopyResult::Failed {
-                words: format!("it grew while it was read (past {read} bytes); listed again first"),
+            CopyOutcome::TooLong { read } => CopyResult::Changed {
+                words: format!(
+                    "it grew while it was read, past {read} bytes: somebody still writes to the \
+                     camera; it is listed again, and read as it is then"
+                ),
             },
             CopyOutcome::SealBroken(error) => CopyResult::Failed {
                 words: format!(
@@ -426,13 +492,8 @@ impl Docked<'_> {
         }
     }
 
-    fn erase(&mut self, permit: &ErasePermit) -> EraseResult {
-        match self.camera.erase(permit) {
-            Ok(()) => EraseResult::Erased,
-            Err(CameraError::NoSuchFile(_)) => EraseResult::Absent,
-            Err(CameraError::Gone) => EraseResult::Gone,
-            Err(error) => EraseResult::Failed(chain(&error)),
-        }
+    fn erase(&mut self, approval: Approval, watch: &Watch) -> EraseResult {
+        erase(&mut *self.camera, approval, Patience::default(), watch)
     }
 }
 

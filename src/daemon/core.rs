@@ -5,8 +5,8 @@
 
 use super::{DaemonError, doors::Doors};
 use crate::{
-    dock::{Action, Command, Dock, Event, Step, View},
-    journal::{Journal, JournalView},
+    dock::{Action, Command, Dock, Event, LogDamage, Step, View},
+    journal::{Damage, Journal, JournalView},
     types::{
         Actor,
         fact::{Fact, NewFact},
@@ -214,7 +214,13 @@ impl Loop {
             self.journal.commit_blocking(step.facts, now)?;
         }
         for action in step.actions {
-            self.perform(action);
+            match action {
+                Action::AcceptDamage { first_seq, by, reason } => {
+                    let left = self.journal.accept(first_seq, by, now, reason)?;
+                    self.dock.set_journal_damage(left.map(log_damage));
+                }
+                action => self.perform(action),
+            }
         }
         Ok(())
     }
@@ -234,6 +240,12 @@ impl Loop {
     }
 }
 
+/// Damage as the rules know it.
+pub fn log_damage(damage: Damage) -> LogDamage {
+    let words = damage.to_string();
+    LogDamage { first_seq: damage.first_seq, last_seq: damage.last_seq, words }
+}
+
 fn add(whole: &mut Step, step: Step) {
     whole.facts.extend(step.facts);
     whole.actions.extend(step.actions);
@@ -250,6 +262,13 @@ fn loudly(facts: &[NewFact]) {
             Fact::SecondRead { segment, agrees: false, .. } => {
                 tracing::error!(%segment, "two reads of the camera differ");
             }
+            Fact::CameraFindings { camera, grave, clock, noted } => {
+                grave.iter().for_each(|words| tracing::error!(%camera, "{words}"));
+                clock.iter().chain(noted).for_each(|words| tracing::warn!(%camera, "{words}"));
+            }
+            Fact::EmptyCard { bay } => {
+                tracing::info!(%bay, "an empty card that does not say whose it is");
+            }
             Fact::BayTrouble { bay, words } => tracing::warn!(%bay, "{words}"),
             Fact::CopyFailed { segment, words, attempts, .. } => {
                 tracing::warn!(%segment, attempts, "copy failed: {words}");
@@ -260,11 +279,22 @@ fn loudly(facts: &[NewFact]) {
             Fact::SpoolDamaged { object, words } => {
                 tracing::error!(%object, "the spool lost an object: {words}");
             }
-            Fact::SegmentVanished { segment } => {
-                tracing::warn!(%segment, "no longer on its camera, though not released");
+            Fact::SegmentVanished { segment, words, .. } => {
+                let words = words.as_deref().unwrap_or("it was not released");
+                tracing::warn!(%segment, "no longer on its camera: {words}");
             }
             Fact::ReleaseFailed { segment, words } => {
                 tracing::warn!(%segment, "not released: {words}");
+            }
+            Fact::SourceChanged { segment, read } => {
+                let sha256 = read.sha256;
+                tracing::error!(%segment, %sha256, "replaced on its camera after it was copied");
+            }
+            Fact::LogDamaged { words, .. } => {
+                tracing::error!("the custody log is damaged, nothing is released: {words}");
+            }
+            Fact::DamageAccepted { first_seq, reason, .. } => {
+                tracing::warn!(first_seq, "damage of the custody log accepted: {reason}");
             }
             Fact::CameraDocked { bay, camera, .. } => tracing::info!(%bay, %camera, "docked"),
             Fact::CameraRemoved { bay, camera } => tracing::info!(%bay, %camera, "removed"),

@@ -1,13 +1,17 @@
 //! `doctor`: what is wrong with the dock and its surroundings, and the next step for each.
 
+mod footage;
+mod surroundings;
+
+pub use surroundings::unknown_zones;
+
 use super::{chain, uploads::Uploads};
 use crate::{
     clock::Clock,
     config::{BaySource, Config},
-    dock::Records as _,
     journal::Journal,
     spool::{FolderSpool, Spool as _},
-    store::{Fault, Probe, Store as _},
+    store::{Distrust, Fault, Probe, Store as _},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -47,7 +51,8 @@ pub struct Doctor {
 impl Doctor {
     pub async fn findings(&self) -> Vec<Finding> {
         let mut findings = vec![self.clock(), self.custody(), self.spool()];
-        findings.extend(self.past());
+        findings.extend(self.footage().await);
+        findings.extend(surroundings::findings(&self.config));
         findings.push(self.store().await);
         findings.push(self.cameras());
         findings.extend(self.bays());
@@ -84,11 +89,20 @@ impl Doctor {
                 format!("cannot be written: {}", chain(&error)),
                 "look at the dock's disk; the daemon stops and starts again by itself",
             ),
-            (None, Some(damage)) => Finding::bad(
-                "custody log",
-                format!("damaged: {damage}; nothing is released"),
-                "copy the folder away, then `bwvdock custody verify` the copy with receipts",
-            ),
+            (None, Some(damage)) => {
+                let folder = self.config.dock.state_dir.join("journal");
+                Finding::bad(
+                    "custody log",
+                    format!("damaged: {damage}; nothing is released, everything else goes on"),
+                    format!(
+                        "find out what happened, and copy {} away. If there is a copy of what is \
+                         missing: stop the dock, put the files back, start it. If not, and people \
+                         have looked: `bwvdock custody accept {} --reason ...`",
+                        folder.display(),
+                        damage.first_seq
+                    ),
+                )
+            }
             (None, None) => {
                 let head = self.journal.head();
                 Finding::fine("custody log", format!("whole, line {}", head.seq))
@@ -96,24 +110,18 @@ impl Doctor {
         }
     }
 
-    /// What had to be put right in this dock's life; sound now, and worth knowing.
-    fn past(&self) -> Option<Finding> {
-        let totals = match self.journal.view().totals() {
-            Ok(totals) => totals,
-            Err(error) => {
+    /// Reads records that may be many: away from the network's threads.
+    async fn footage(&self) -> Vec<Finding> {
+        let (view, now) = (self.journal.view(), self.clock.now());
+        let found = tokio::task::spawn_blocking(move || footage::findings(&view, now)).await;
+        match found {
+            Ok(Ok(findings)) => findings,
+            Ok(Err(error)) => {
                 let next = "nothing: the daemon stops and makes it anew from the custody log";
-                return Some(Finding::bad("index", error.to_string(), next));
+                vec![Finding::bad("index", error.to_string(), next)]
             }
-        };
-        let counts = [
-            (totals.index_rebuilds, "index rebuilt"),
-            (totals.log_repairs, "torn last line cut off"),
-            (totals.spool_damage, "spool file found damaged"),
-            (totals.vanished_unsealed, "file gone from a camera before it was copied"),
-        ];
-        let told: Vec<_> =
-            counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{what}: {n}")).collect();
-        (!told.is_empty()).then(|| Finding::fine("past repairs", told.join("; ")))
+            Err(error) => vec![Finding::bad("index", error.to_string(), "ask again")],
+        }
     }
 
     fn spool(&self) -> Finding {
@@ -153,6 +161,12 @@ impl Doctor {
                     Fault::Network => "check cable, DNS, firewall and `endpoint` under [store]",
                     Fault::Denied => "check the access key, its rights and the bucket's name",
                     Fault::Skewed => "set this dock's clock",
+                    Fault::Untrusted { why: Distrust::Expired }
+                        if !self.clock.is_synchronised() =>
+                    {
+                        "set this dock's clock, which is not synchronised, and look again"
+                    }
+                    Fault::Untrusted { why } => why.next_step(),
                     Fault::NotTheStore => {
                         "something else answers (a captive portal or a proxy): check the network"
                     }

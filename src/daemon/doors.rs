@@ -57,7 +57,10 @@ impl Doors {
             Action::SecondRead { bay, segment, source } => {
                 order(&bay, Order::SecondRead { segment, source });
             }
-            Action::Erase { bay, permits } => order(&bay, Order::Erase { permits }),
+            Action::Erase { bay, approvals } => order(&bay, Order::Erase { approvals }),
+            Action::StopErase { bay } => self.world.progress.stop_read(&bay),
+            // The core's own: see its loop.
+            Action::AcceptDamage { .. } => {}
             Action::StopCopy { bay } => self.world.progress.stop_copy(&bay),
             Action::SealRecord { recording, object } => self.seal_record(recording, object),
             Action::Discard { object } => self.discard(object),

@@ -5,14 +5,17 @@ pub mod copy;
 mod core;
 mod doctor;
 mod doors;
+mod erasing;
 mod open;
 mod progress;
 mod records;
 mod uploads;
+mod witnesses;
 
 pub use cameras::chain;
 pub use core::{Core, Stopping};
-pub use doctor::{Doctor, Finding};
+pub use doctor::{Doctor, Finding, unknown_zones};
+pub use open::open_store;
 pub use progress::Progress;
 
 use crate::{

@@ -3,9 +3,10 @@
 use super::{
     Core, DaemonError, Doctor, Progress,
     cameras::{Bays, Paused, World},
-    core::Loop,
+    core::{Loop, log_damage},
     doors::Doors,
     uploads::{Stops, Uploads},
+    witnesses,
 };
 use crate::{
     api::Api,
@@ -16,7 +17,7 @@ use crate::{
         Dock, Event, IdSource, Records as _, Settings, View,
         event::Started,
         fold,
-        state::{key, segment_of},
+        state::{ObjectState, key, segment_of},
     },
     evidence::{KeyRing, Profile, PublicKey},
     journal::{Journal, JournalOptions},
@@ -98,6 +99,8 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
     let options = JournalOptions {
         progress_lag_ms_max: config.journal.progress_lag_ms_max,
         keep_days: config.journal.keep_days,
+        witnesses: witnesses::receipt_heads(&receipts, &key)
+            .map_err(io_error("list the receipts in", &receipts))?,
         ..JournalOptions::new(
             state.join("journal"),
             state.join("index"),
@@ -113,7 +116,14 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
     };
     let (spool, found) = FolderSpool::open(&state.join("spool"), limits)?;
     let spool = Arc::new(spool);
-    let missing = settle_spool(&journal.view(), &spool, &found)?;
+    let aside = journal.damage().map(|_| state.join("unclaimed"));
+    let spool_folder = state.join("spool");
+    let missing = settle_spool(&journal.view(), &spool, &found, (&spool_folder, aside.as_deref()))?;
+    let missing = missing.into_iter().map(|state| Event::SpoolMissing {
+        object: state.object.id,
+        stored: witnesses::stored_by_receipt(&receipts, &key, &state),
+    });
+    let missing: Vec<Event> = missing.collect();
 
     let (core, inbox) = Core::channel();
     let progress = Arc::new(Progress::default());
@@ -150,7 +160,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         stop: AtomicBool::new(false),
     });
     let mut dock = Dock::new(settings(&config)?, Box::new(RandomIds));
-    dock.set_journal_damaged(journal.damage().is_some());
+    dock.set_journal_damage(journal.damage().map(log_damage));
     let camera_bays = Arc::new(Bays::default());
     let doors = Doors {
         clock: clock.clone(),
@@ -172,7 +182,6 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         },
         repairs: report.facts().into_iter().map(|new| new.fact).collect(),
     };
-    let missing = missing.into_iter().map(|object| Event::SpoolMissing { object });
     let first = std::iter::once(Event::Started(started)).chain(missing).collect();
     let profile_names = world.profiles.iter().map(|p| p.name().to_owned()).collect();
     let api = Api {
@@ -201,8 +210,8 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
 fn windows(config: &Config) -> Result<Windows, DaemonError> {
     let window = |window: &config::Window| {
         let zone = TimeZone::get(&window.time_zone).map_err(|_| DaemonError::Settings {
-            what: format!("this machine knows no time zone {}", window.time_zone),
-            next: "correct `time_zone` under [[transfer.windows]], or install the package tzdata",
+            what: format!("there is no time zone {}", window.time_zone),
+            next: "correct `time_zone` under [[transfer.windows]]: names are as in \"Europe/London\"",
         })?;
         Ok(Window {
             days: window.days.iter().map(|day| weekday(*day)).collect(),
@@ -248,6 +257,7 @@ fn settings(config: &Config) -> Result<Settings, DaemonError> {
             level_min: config.release.receipt_level_min,
             age_min: hours(config.release.age_hours_min),
             erase_unverified: config.release.erase_unverified,
+            reread: config.release.read_again_before_erase,
         },
         key_prefix: config.store.prefix.clone(),
         lock_for: config.retention.lock.then(|| hours(24 * config.retention.days)),
@@ -337,14 +347,21 @@ fn files_in(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, DaemonError>
 }
 
 /// Makes spool and state agree: a file without a fact never counted and goes (its segment is
-/// still on the camera); a fact without its file is reported.
+/// still on the camera), unless lines of the log are missing: then it is kept in the folder
+/// `aside`. A fact without its file is reported.
 fn settle_spool(
     view: &dyn View,
     spool: &FolderSpool,
     found: &Found,
-) -> Result<Vec<ObjectId>, DaemonError> {
+    (folder, aside): (&Path, Option<&Path>),
+) -> Result<Vec<ObjectState>, DaemonError> {
     for entry in &found.objects {
         let needed = match view.object(entry.object)? {
+            None if let Some(aside) = aside => {
+                witnesses::set_aside(folder, spool, aside, entry.object)?;
+                tracing::error!(object = %entry.object, "kept: the custody log has no line of it");
+                continue;
+            }
             None => false,
             // A damaged file may be all there is, until a newer copy is safe.
             Some(state) if state.lost => {
@@ -377,10 +394,18 @@ fn settle_spool(
         })
         .unwrap_or_else(|error| broken = Some(error));
     }
-    broken.map_or(Ok(missing), |error| Err(error.into()))
+    if let Some(error) = broken {
+        return Err(error.into());
+    }
+    let states = missing.into_iter().map(|object| view.object(object));
+    Ok(states.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
-fn open_store(config: &Config) -> Result<S3, DaemonError> {
+/// The store door as configured; makes no connection yet.
+///
+/// # Errors
+/// A secret or certificate that cannot be read, or settings that fit no store.
+pub fn open_store(config: &Config) -> Result<S3, DaemonError> {
     let store = &config.store;
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     let secret = |file| config::read_secret(file, credentials.as_deref());

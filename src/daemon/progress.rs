@@ -19,7 +19,7 @@ use std::{
 pub struct Progress {
     copies: Mutex<BTreeMap<BayName, Arc<Watch>>>,
     uploads: Mutex<BTreeMap<ObjectId, Arc<AtomicU64>>>,
-    /// Second reads, which can be stopped and show no progress.
+    /// Second reads and those before an erase, which can be stopped and show no progress.
     reads: Mutex<BTreeMap<BayName, Arc<Watch>>>,
     rates: Mutex<Rates>,
     copied: AtomicU64,
@@ -86,6 +86,13 @@ impl Progress {
     /// Makes the copy in a bay pause at its next read.
     pub fn stop_copy(&self, bay: &BayName) {
         if let Some(watch) = lock(&self.copies).get(bay) {
+            watch.cancel.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Makes the reading before an erase in a bay end.
+    pub fn stop_read(&self, bay: &BayName) {
+        if let Some(watch) = lock(&self.reads).get(bay) {
             watch.cancel.store(true, Ordering::Relaxed);
         }
     }

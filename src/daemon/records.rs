@@ -54,12 +54,15 @@ impl<V: View> RecordStream<V> {
             "recording": state.recording,
             "first_seen": state.first_seen,
             "gaps": state.gaps,
+            "unaccounted": state.unaccounted,
             "camera": camera.map(|camera| json!({
                 "id": camera.id,
                 "model": camera.model,
                 "docked": camera.last_docked,
                 "bay": camera.last_bay,
                 "clock": camera.clock,
+                "clock_reading": camera.clock_reading,
+                "findings": camera.findings.iter().map(|f| &f.words).collect::<Vec<_>>(),
             })),
             "custody": { "seq": head.0, "head": head.1 },
         });

@@ -135,7 +135,7 @@ impl Uploads {
                 let mut random = Random::new(seed.wrapping_add(attempts.into()));
                 let wait = self.limits.backoff.wait(error.fault, attempts, &mut random);
                 let retry_at = self.clock.now().checked_add(wait).unwrap_or(Timestamp::MAX);
-                let words = error.to_string();
+                let words = error.with_advice();
                 return UploadEnd::Failed { attempts, words, retry_at, store_wide: true };
             }
         };
@@ -240,7 +240,8 @@ impl Uploads {
         with_md5s.ok_or_else(|| "its spool file no longer has the digest it was sealed with".into())
     }
 
-    /// The limits with what this store was seen to enforce.
+    /// The limits with what this store was seen to enforce. Nothing is asked of a store, and no word
+    /// of it believed, before it has refused a wrong signature.
     async fn limits(&self) -> Result<Limits, StoreError> {
         let probe = self.probed.get_or_try_init(|| self.store.probe(&self.probe_prefix)).await?;
         if !probe.signature {
@@ -260,6 +261,7 @@ impl Uploads {
     /// # Errors
     /// In words; it is tried again.
     pub async fn write_receipt(&self, state: &ObjectState) -> Result<ReceiptRef, String> {
+        self.limits().await.map_err(|error| error.to_string())?;
         let object = &state.object;
         let (level, version) = state.stored.clone().ok_or("the object is not stored")?;
         let head = self.store.head(&object.key).await.map_err(|error| error.to_string())?;
@@ -285,6 +287,7 @@ impl Uploads {
     /// # Errors
     /// In words; it is tried again.
     pub async fn place_receipt(&self, object: &SealedObject) -> Result<(), String> {
+        self.limits().await.map_err(|error| error.to_string())?;
         let path = receipt_path(&self.receipts, object.id);
         let bytes = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let key = format!("{}.receipt", object.key);
@@ -303,7 +306,8 @@ fn failed(machine: &Upload, retry_at: Timestamp, failure: Option<&StoreError>) -
         | Fault::Full
         | Fault::Denied
         | Fault::Skewed
-        | Fault::NotTheStore => true,
+        | Fault::NotTheStore
+        | Fault::Untrusted { .. } => true,
         Fault::Missing
         | Fault::Conflict
         | Fault::Exists
@@ -313,7 +317,7 @@ fn failed(machine: &Upload, retry_at: Timestamp, failure: Option<&StoreError>) -
     });
     UploadEnd::Failed {
         attempts: machine.attempts(),
-        words: failure.map_or_else(|| "a call ended oddly".into(), ToString::to_string),
+        words: failure.map_or_else(|| "a call ended oddly".into(), StoreError::with_advice),
         retry_at,
         store_wide,
     }

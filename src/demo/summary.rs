@@ -123,7 +123,7 @@ impl Summary {
             verified: status.verified,
             matched: status.matched,
             unverified: status.unverified,
-            unsound: status.mismatched + status.partial + status.unreadable,
+            unsound: status.bad_signature + status.mismatched + status.partial + status.unreadable,
             stored_objects: status.stored.count,
             stored_bytes: status.stored.bytes,
             receipts: proof.receipts,

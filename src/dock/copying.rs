@@ -42,6 +42,7 @@ impl Dock {
             bay.work = Some(Work::Copy(segment));
             bay.last_copy = self.copies_given;
         }
+        self.give_way(name, step);
         step.act(Action::Copy { bay: name.clone(), segment, object, source: state.segment.source });
         Ok(true)
     }
@@ -67,6 +68,13 @@ impl Dock {
                 }
             }
             CopyResult::Failed { words } => self.copy_failed(now, &state, words, step),
+            CopyResult::Changed { words } => {
+                if let Some(bay) = self.bays.get_mut(bay) {
+                    bay.list_due = true;
+                    bay.list_retry_at = None;
+                }
+                self.copy_failed(now, &state, words, step);
+            }
             CopyResult::Sealed { plain, sealed, table, read_failed } => {
                 // Sealed twice can only be an answer that came late: the spool file is not needed.
                 if state.stage != Stage::Seen {

@@ -2,10 +2,12 @@
 
 use crate::{
     evidence::Plan,
-    release::ErasePermit,
+    release::Approval,
     types::{
         Actor, BayName, CameraId, Class, ObjectId, ReceiptLevel, RecordingId, SegmentId,
-        fact::{ClockOffset, Content, Fact, Hashed, PartTable, ReceiptRef, Source, Target},
+        fact::{
+            ClockOffset, ClockReading, Content, Fact, Hashed, PartTable, ReceiptRef, Source, Target,
+        },
     },
 };
 use jiff::Timestamp;
@@ -23,6 +25,10 @@ pub enum Event {
     BayTrouble {
         bay: BayName,
         words: String,
+    },
+    /// A bay holds a card with nothing on it that could say whose it is.
+    EmptyCard {
+        bay: BayName,
     },
     CameraGone {
         bay: BayName,
@@ -73,6 +79,8 @@ pub enum Event {
     /// The spool has no file for an object that still needs one.
     SpoolMissing {
         object: ObjectId,
+        /// A receipt on the disk says the store has it: its line in the log was lost.
+        stored: Option<(ReceiptLevel, Option<String>)>,
     },
     Asked {
         actor: Actor,
@@ -98,6 +106,7 @@ pub struct Arrival {
     pub profile: String,
     pub model: Option<String>,
     pub clock: Option<ClockOffset>,
+    pub clock_reading: ClockReading,
     /// The mount and the bay's configuration allow erasing.
     pub erase_allowed: bool,
 }
@@ -127,6 +136,8 @@ pub enum CopyResult {
     SpoolFull,
     /// Nothing was kept.
     Failed { words: String },
+    /// Nothing was kept: the file is not what was listed. The camera is listed again.
+    Changed { words: String },
 }
 
 /// How one erase ended.
@@ -136,6 +147,10 @@ pub enum EraseResult {
     /// It was not there any more.
     Absent,
     Failed(String),
+    /// The file there is another one, by two equal reads; nothing was done to it.
+    Changed(Hashed),
+    /// Told to stop reading; nothing was done.
+    GaveWay,
     /// The camera went away before this one's turn.
     Gone,
 }
@@ -171,9 +186,11 @@ pub enum Command {
     },
     Resume {
         target: Target,
+        reason: Option<String>,
     },
     Retry {
         target: Target,
+        reason: Option<String>,
     },
     Hold {
         target: Target,
@@ -183,9 +200,20 @@ pub enum Command {
         target: Target,
         reason: String,
     },
+    /// A person knows of what is wrong with a camera; all of it, or what has `only` in its words.
+    Acknowledge {
+        camera: CameraId,
+        only: Option<String>,
+        reason: String,
+    },
     Reclass {
         recording: RecordingId,
         class: Class,
+        reason: String,
+    },
+    /// Go on with the damage of the custody log that begins at this line.
+    AcceptDamage {
+        first_seq: u64,
         reason: String,
     },
     /// Look at every docked camera again, and at everything that could be released, now.
@@ -213,9 +241,22 @@ pub enum Action {
         segment: SegmentId,
         source: Source,
     },
+    /// Where an approval asks for it, read and compare first.
     Erase {
         bay: BayName,
-        permits: Vec<ErasePermit>,
+        approvals: Vec<Approval>,
+    },
+    /// Give way: end the reading before an erase in this bay.
+    StopErase {
+        bay: BayName,
+    },
+    /// Takes note of what a person has accepted; the answer is [`Dock::set_journal_damage`].
+    ///
+    /// [`Dock::set_journal_damage`]: super::Dock::set_journal_damage
+    AcceptDamage {
+        first_seq: u64,
+        by: Actor,
+        reason: String,
     },
     SealRecord {
         recording: RecordingId,

@@ -3,10 +3,12 @@
 //! A fact that speaks of something unknown changes nothing: after a damaged line the rest of the
 //! log still folds, and what hangs in the air stays on its camera.
 
+mod matters;
+
 use super::{
     IndexBroken, Records, Table,
     state::{
-        Amount, CameraState, Mark, ObjectState, QueueRow, RecordingState, SealedState,
+        Amount, CameraState, FileTrouble, Mark, ObjectState, QueueRow, RecordingState, SealedState,
         SegmentState, Stage, Totals, class_slot, key, put, segment_of,
     },
 };
@@ -17,6 +19,10 @@ use crate::types::{
 use jiff::Timestamp;
 
 type Done = Result<(), IndexBroken>;
+
+/// Counts up whenever the same log folds to other records than before: an index made by another
+/// version is made again from the log.
+pub const FOLD_VERSION: u32 = 2;
 
 /// Applies one line of the log to the state.
 ///
@@ -41,24 +47,26 @@ impl Fold<'_> {
         let at = self.entry.at;
         match fact {
             Fact::DockStarted { .. } => self.undock_all(),
-            Fact::DockStopped { .. } | Fact::BayTrouble { .. } | Fact::LogPruned { .. } => Ok(()),
+            Fact::DockStopped { .. }
+            | Fact::BayTrouble { .. }
+            | Fact::EmptyCard { .. }
+            | Fact::LogPruned { .. } => Ok(()),
             Fact::CameraDocked { .. } => self.docked(fact),
             Fact::CameraListed { .. } => Ok(()),
             Fact::CameraRemoved { camera, .. } => self.camera(camera, |c| c.docked = false),
             Fact::RecordingSeen { recording } => self.recording_seen(recording),
-            Fact::GapFound { camera, gap } => {
-                if self.table.get(&key::gap(camera, gap))?.is_some() {
-                    return Ok(());
-                }
-                put(self.table, key::gap(camera, gap), gap)?;
-                self.totals.gaps += 1;
-                if let crate::types::fact::Gap::Segment { recording, .. } = gap {
-                    self.recording(*recording, |r| r.gaps += 1)?;
-                }
-                self.camera(camera, |c| c.gaps += 1)
+            Fact::CameraFindings { camera, grave, clock, noted } => {
+                self.findings(camera, [grave, clock, noted])
             }
+            Fact::GapFound { camera, gap } => self.gap_found(camera, gap),
             Fact::SegmentSeen { segment } => self.segment_seen(segment),
-            Fact::SegmentVanished { segment } => self.vanished(*segment),
+            Fact::SegmentVanished { segment, words, superseded } => {
+                self.vanished(*segment, words, *superseded)
+            }
+            Fact::AbsenceConfirmed { segments, .. } => self.absent(segments),
+            Fact::Acknowledged { camera, matters, reason } => {
+                self.acknowledged(camera, matters, reason)
+            }
             Fact::Sealed { segment, verdict, object } => self.sealed(*segment, *verdict, object),
             Fact::RecordSealed { recording, object } => self.record_sealed(*recording, object),
             Fact::CopyFailed { segment, attempts, words, retry_at } => {
@@ -115,11 +123,11 @@ impl Fold<'_> {
                 Ok(())
             }
             Fact::Paused { target, reason } => self.mark(key::pause(target), at, reason),
-            Fact::Resumed { target } => {
+            Fact::Resumed { target, .. } => {
                 self.table.remove(&key::pause(target));
                 Ok(())
             }
-            Fact::RetryAsked { target } => self.retry(target),
+            Fact::RetryAsked { target, .. } => self.retry(target),
             Fact::Reclassed { recording, class, .. } => self.reclassed(*recording, *class),
             Fact::Releasing { segment, .. } => self.stage(*segment, Stage::Releasing),
             Fact::Released { segment } => self.stage(*segment, Stage::Released),
@@ -127,6 +135,18 @@ impl Fold<'_> {
                 self.segment(*segment, |s| s.trouble = Some(words.clone()))?;
                 self.stage(*segment, Stage::Receipted)
             }
+            Fact::SourceChanged { segment, .. } => {
+                self.totals.sources_changed += 1;
+                self.segment(*segment, |s| {
+                    s.replaced = true;
+                    s.trouble = Some("another file lies in its place on the camera".into());
+                })
+            }
+            Fact::LogDamaged { .. } => {
+                self.totals.log_damages += 1;
+                Ok(())
+            }
+            Fact::DamageAccepted { .. } => Ok(()),
             Fact::LogRepaired { .. } => {
                 self.totals.log_repairs += 1;
                 Ok(())
@@ -161,8 +181,10 @@ impl Fold<'_> {
     /// Changes a segment and keeps the copy index in step with it.
     fn segment(&mut self, id: SegmentId, change: impl FnOnce(&mut SegmentState)) -> Done {
         let Some(mut state) = self.table.segment(id)? else { return Ok(()) };
+        let was = FileTrouble::of(&state);
         change(&mut state);
         put(self.table, key::segment(id), &state)?;
+        self.file_trouble(was, &state)?;
         self.index_copy(&state)
     }
 
@@ -201,7 +223,8 @@ impl Fold<'_> {
     }
 
     fn docked(&mut self, fact: &Fact) -> Done {
-        let Fact::CameraDocked { bay, camera: id, profile, model, clock } = fact else {
+        let Fact::CameraDocked { bay, camera: id, profile, model, clock, clock_reading } = fact
+        else {
             return Ok(());
         };
         let at = self.entry.at;
@@ -215,6 +238,8 @@ impl Fold<'_> {
             last_bay: bay.clone(),
             docked: true,
             clock: *clock,
+            clock_reading: *clock_reading,
+            findings: before.as_ref().map_or_else(Vec::new, |c| c.findings.clone()),
             last_manifest: before.as_ref().and_then(|c| c.last_manifest),
             gaps: before.as_ref().map_or(0, |c| c.gaps),
             recordings: before.as_ref().map_or(0, |c| c.recordings),
@@ -228,6 +253,13 @@ impl Fold<'_> {
         let id = recording.id;
         let signed = recording.manifest.as_ref().filter(|m| m.sequence.is_some());
         let newest = signed.and_then(|m| m.sequence.map(|sequence| (sequence, m.sha256)));
+        let claimed = recording.manifest.as_ref().filter(|m| m.sequence.is_none());
+        if let Some(number) = claimed.and_then(|m| m.claimed) {
+            self.table.put(key::claim(&recording.camera, number), id.as_bytes().to_vec());
+        }
+        if let Some((sequence, _)) = newest {
+            self.number_arrived(recording, sequence)?;
+        }
         let before = self.table.recording(id)?;
         let new = before.is_none();
         self.camera(&recording.camera, |camera| {
@@ -247,6 +279,8 @@ impl Fold<'_> {
                     unsound: 0,
                     gaps: 0,
                     others_on_camera: 0,
+                    media_on_camera: 0,
+                    unaccounted: 0,
                     gone_unstored: 0,
                     record: None,
                     described_before: 0,
@@ -292,8 +326,10 @@ impl Fold<'_> {
                 (Some(_), None) => Stage::Stored,
                 (None, _) => Stage::Seen,
             };
-            return self.stage(id, stage);
+            self.stage(id, stage)?;
+            return self.segment(id, |s| s.superseded = false);
         }
+        self.gap_filled(segment)?;
         self.table.put(key::member(segment.recording, id), Vec::new());
         let state = SegmentState {
             segment: segment.clone(),
@@ -305,6 +341,8 @@ impl Fold<'_> {
             sealed: None,
             receipt: None,
             second_read: None,
+            superseded: false,
+            replaced: false,
         };
         self.totals.stages[Stage::Seen as usize].add(segment.source.size);
         let class = self.class_of(&state)?;
@@ -313,6 +351,7 @@ impl Fold<'_> {
             recording.files[Stage::Seen as usize] += 1;
             recording.bytes += segment.source.size;
             recording.others_on_camera += u64::from(segment.kind != FileKind::Manifest);
+            recording.media_on_camera += u64::from(segment.kind == FileKind::Media);
         })?;
         put(self.table, key::segment(id), &state)?;
         self.index_copy(&state)
@@ -370,7 +409,9 @@ impl Fold<'_> {
         if to == Stage::Seen {
             self.totals.to_copy[class].add(bytes);
         }
+        let was = FileTrouble::of(&state);
         state.stage = to;
+        let media = u64::from(state.segment.kind == FileKind::Media);
         let other = u64::from(state.segment.kind != FileKind::Manifest);
         let moved = from == Stage::Vanished || to == Stage::Vanished;
         let unstored = u64::from(moved && self.waits_for_store(&state)?);
@@ -379,11 +420,14 @@ impl Fold<'_> {
                 Stage::Vanished => recording.gone_unstored += unstored,
                 _ => recording.gone_unstored = recording.gone_unstored.saturating_sub(unstored),
             }
-            let others = &mut recording.others_on_camera;
-            match (from.is_gone(), to.is_gone()) {
-                (false, true) => *others = others.saturating_sub(other),
-                (true, false) => *others += other,
-                (false, false) | (true, true) => {}
+            for (here, one) in
+                [(&mut recording.others_on_camera, other), (&mut recording.media_on_camera, media)]
+            {
+                match (from.is_gone(), to.is_gone()) {
+                    (false, true) => *here = here.saturating_sub(one),
+                    (true, false) => *here += one,
+                    (false, false) | (true, true) => {}
+                }
             }
             recording.files[from as usize] = recording.files[from as usize].saturating_sub(1);
             recording.files[to as usize] += 1;
@@ -405,14 +449,22 @@ impl Fold<'_> {
             }
         }
         put(self.table, key::segment(id), &state)?;
+        self.file_trouble(was, &state)?;
         self.index_copy(&state)
     }
 
-    fn vanished(&mut self, id: SegmentId) -> Done {
+    fn vanished(&mut self, id: SegmentId, words: &Option<String>, superseded: bool) -> Done {
+        let Some(state) = self.table.segment(id)? else { return Ok(()) };
         // One that is read again has an earlier copy.
-        if self.table.segment(id)?.is_some_and(|s| s.stage == Stage::Seen && s.sealed.is_none()) {
+        if state.stage == Stage::Seen && state.sealed.is_none() && !superseded {
             self.totals.vanished_unsealed += 1;
         }
+        self.segment(id, |s| {
+            s.superseded = superseded;
+            if words.is_some() {
+                s.trouble.clone_from(words);
+            }
+        })?;
         self.stage(id, Stage::Vanished)
     }
 
@@ -449,6 +501,7 @@ impl Fold<'_> {
         object: &SealedObject,
     ) -> Done {
         let Some(mut state) = self.table.segment(id)? else { return Ok(()) };
+        let was = FileTrouble::of(&state);
         self.retract_verdict(&state)?;
         *self.totals.verdict(verdict) += 1;
         state.sealed = Some(SealedState {
@@ -463,6 +516,7 @@ impl Fold<'_> {
         state.receipt = None;
         state.second_read = None;
         put(self.table, key::segment(id), &state)?;
+        self.file_trouble(was, &state)?;
         self.stage(id, Stage::Sealed)?;
         self.new_object(object, state.segment.camera.clone())?;
         self.recording(state.segment.recording, |recording| {

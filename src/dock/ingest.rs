@@ -4,13 +4,14 @@
 
 use super::{
     Dock, IndexBroken, Records, Stage, View,
+    completeness::{findings_fact, gap_facts, missing_fact},
     event::{Listed, Step},
     machine::Work,
     releasing::ReleasePass,
     state::{RecordingState, SegmentState, key},
 };
 use crate::{
-    evidence::{self, FindingKind, LastLink, PlannedFile, PlannedRecording},
+    evidence::{PlannedFile, PlannedRecording},
     types::{
         BayName, CameraId, RecordingId, SegmentId, SourcePath,
         fact::{Fact, Gap, Recording},
@@ -21,10 +22,15 @@ use std::{collections::HashSet, ops::ControlFlow, vec};
 
 /// Files worked off in one step; bounds memory and the size of one commit.
 const STEP_FILES: usize = 256;
-/// Findings of one listing that are written to the log; the rest is counted.
-const FINDINGS_MAX: usize = 32;
-/// A docked camera is looked at again this long after its last listing.
+/// A docked camera is looked at again this long after its last listing, at the latest.
 const LIST_EVERY: SignedDuration = SignedDuration::from_mins(5);
+/// One with nothing left to do is looked at again this soon: somebody may still write to it.
+/// Listing only reads, so a card does not wear by it.
+const LIST_SETTLED: SignedDuration = SignedDuration::from_secs(15);
+/// Rest after a listing for what it cost: 20 times its duration, and this much for each file, so
+/// that looking takes a few percent of the time of camera and dock at most.
+const LIST_REST: i32 = 20;
+const LIST_REST_EACH: SignedDuration = SignedDuration::from_millis(5);
 const LIST_RETRY: SignedDuration = SignedDuration::from_secs(10);
 
 /// The rest of a plan.
@@ -33,11 +39,15 @@ pub(super) struct Ingest {
     recordings: vec::IntoIter<PlannedRecording>,
     current: Option<Current>,
     listed: HashSet<SourcePath>,
+    /// What the camera's own lists name and the listing lacks: their rows stay in the index.
+    named: HashSet<SourcePath>,
     /// Where the search for vanished files goes on; none before it began.
     vanished_from: Option<Vec<u8>>,
     files: u64,
     bytes: u64,
     new_files: u64,
+    /// The log must say that the camera was listed.
+    tell: bool,
 }
 
 /// The rest of one recording of a plan.
@@ -46,6 +56,8 @@ struct Current {
     recording: RecordingId,
     missing: vec::IntoIter<(u32, SourcePath)>,
     files: vec::IntoIter<PlannedFile>,
+    /// What was taken of this recording before, made when first asked for.
+    taken: Option<HashSet<SourcePath>>,
 }
 
 impl Dock {
@@ -63,49 +75,39 @@ impl Dock {
             return Ok(());
         }
         let Some(bay) = self.finish_work(name, Work::List) else { return Ok(()) };
+        let took = bay.list_began.map_or(SignedDuration::ZERO, |at| now.duration_since(at).abs());
+        let each = LIST_REST_EACH.saturating_mul(i32::try_from(files).unwrap_or(i32::MAX));
+        let rest = took.min(LIST_EVERY).saturating_mul(LIST_REST).max(each);
+        bay.list_rest = rest.clamp(LIST_SETTLED, LIST_EVERY);
+        // The one that proves that nothing came meanwhile is told, and what is news.
+        let tell = bay.listed_at.is_none()
+            || bay.on_camera != (files, bytes)
+            || (bay.list_covers_work && !bay.checked);
+        bay.checked = bay.list_covers_work;
         bay.listed_at = Some(now);
         bay.on_camera = (files, bytes);
         bay.settled = false;
         bay.release = ReleasePass::default();
-        let camera = bay.camera.clone();
-        let mut findings = Vec::new();
-        for finding in plan.findings.iter().filter(|finding| finding.kind.is_grave()) {
-            match &finding.path {
-                // A file that was copied or released is missing by right.
-                Some(path)
-                    if finding.kind == FindingKind::Missing && was_taken(&camera, path, view)? => {}
-                Some(path) => findings.push(format!("{path}: {}", finding.words)),
-                None => findings.push(finding.words.clone()),
-            }
-        }
-        if bay.findings != findings {
-            for words in findings.iter().take(FINDINGS_MAX) {
-                step.fact(Fact::BayTrouble { bay: name.clone(), words: words.clone() });
-            }
-        }
         bay.problem = None;
-        bay.findings = findings;
-        let history = view.camera(&camera)?.and_then(|camera| camera.last_manifest);
-        let history = history.map(|(sequence, sha256)| LastLink { sequence, sha256 });
-        for gap in evidence::continuity(history, &plan.links()) {
-            if view.get(&key::gap(&camera, &gap))?.is_some() {
-                continue;
-            }
-            step.fact(Fact::GapFound { camera: camera.clone(), gap });
-        }
+        let camera = bay.camera.clone();
+        findings_fact(&camera, &plan, view, step)?;
+        gap_facts(&camera, &plan, view, step)?;
         let listed = plan
             .recordings
             .iter()
             .flat_map(|recording| recording.files.iter().map(|file| file.source.path.clone()))
             .collect();
+        let Some(bay) = self.bays.get_mut(name) else { return Ok(()) };
         bay.ingest = Some(Ingest {
             recordings: plan.recordings.into_iter(),
             current: None,
             listed,
+            named: plan.absent.into_iter().collect(),
             vanished_from: None,
             files,
             bytes,
             new_files: 0,
+            tell,
         });
         Ok(())
     }
@@ -137,8 +139,10 @@ impl Dock {
     ) -> Result<bool, IndexBroken> {
         let Some(bay) = self.bays.get_mut(name) else { return Ok(false) };
         let Some(mut ingest) = bay.ingest.take() else {
-            let due = bay.listed_at.is_some_and(|at| now.duration_since(at).abs() >= LIST_EVERY);
-            bay.list_due |= due;
+            let every = if bay.settled { bay.list_rest } else { LIST_EVERY };
+            let due = bay.listed_at.is_some_and(|at| now.duration_since(at).abs() >= every);
+            // One that is under way is not asked for a second time.
+            bay.list_due |= due && bay.work != Some(Work::List);
             return Ok(false);
         };
         let (camera, profile) = (bay.camera.clone(), bay.profile.clone());
@@ -152,15 +156,16 @@ impl Dock {
                             self.recording_facts(now, &camera, &profile, &planned, view, step)?;
                         let (missing, files) =
                             (planned.missing.into_iter(), planned.files.into_iter());
-                        ingest.current = Some(Current { recording, missing, files });
+                        ingest.current = Some(Current { recording, missing, files, taken: None });
                     }
                     None => break,
                 },
-                Some(Current { recording, missing, files }) => {
+                Some(Current { recording, missing, files, taken }) => {
                     let (camera, recording) = (&camera, *recording);
                     if let Some((index, path)) = missing.next() {
                         budget -= 1;
-                        missing_fact(camera, Gap::Segment { recording, index, path }, view, step)?;
+                        let gap = Gap::Segment { recording, index, path };
+                        missing_fact(camera, gap, taken, view, step)?;
                     } else if let Some(file) = files.next() {
                         budget -= 1;
                         ingest.new_files +=
@@ -172,12 +177,16 @@ impl Dock {
             }
         }
         if budget > 0 && !vanished_facts(&camera, &mut ingest, view, step)? {
-            step.fact(Fact::CameraListed {
-                camera,
-                files: ingest.files,
-                bytes: ingest.bytes,
-                new_files: ingest.new_files,
-            });
+            // Poll again in any case: what follows from the listing is decided after it.
+            step.again = true;
+            if ingest.tell || ingest.new_files > 0 {
+                step.fact(Fact::CameraListed {
+                    camera,
+                    files: ingest.files,
+                    bytes: ingest.bytes,
+                    new_files: ingest.new_files,
+                });
+            }
             return Ok(true);
         }
         // Facts of this step must be folded before the next: hand the rest back.
@@ -235,8 +244,11 @@ impl Dock {
                 }
                 _ if same => return Ok(0),
                 Stage::Vanished => {}
-                // Another file under the same name: the one we knew is gone.
-                _ => step.fact(Fact::SegmentVanished { segment: state.segment.id }),
+                Stage::Seen
+                | Stage::Sealed
+                | Stage::Stored
+                | Stage::Receipted
+                | Stage::Releasing => step.fact(replaced(&state, &file)),
             }
         }
         let segment = file.to_fact(SegmentId(self.ids.next(now)), recording, camera);
@@ -245,24 +257,25 @@ impl Dock {
     }
 }
 
-fn was_taken(camera: &CameraId, path: &SourcePath, view: &dyn View) -> Result<bool, IndexBroken> {
-    let segment = view.segment_at(camera, path.as_bytes())?;
-    let state = segment.map(|id| view.segment(id)).transpose()?.flatten();
-    Ok(state.is_some_and(|state| state.sealed.is_some() || state.stage == Stage::Released))
-}
-
-/// Reports a file that the camera's own list names and that never arrived, once.
-fn missing_fact(
-    camera: &CameraId,
-    gap: Gap,
-    view: &dyn View,
-    step: &mut Step,
-) -> Result<(), IndexBroken> {
-    let Gap::Segment { path, .. } = &gap else { return Ok(()) };
-    if !was_taken(camera, path, view)? && view.get(&key::gap(camera, &gap))?.is_none() {
-        step.fact(Fact::GapFound { camera: camera.clone(), gap });
-    }
-    Ok(())
+/// Another file is listed where a known one was.
+fn replaced(state: &SegmentState, file: &PlannedFile) -> Fact {
+    let (known, listed) = (&state.segment.source, &file.source);
+    let (words, superseded) = if listed.size > known.size {
+        let words = format!(
+            "it grew on the camera from {} to {} bytes since it was listed; it is read as it is now",
+            known.size, listed.size
+        );
+        (words, true)
+    } else if (listed.size, listed.modified_ms) == (known.size, known.modified_ms) {
+        ("the camera's own lists say something else of its bytes now".to_owned(), true)
+    } else {
+        let words = format!(
+            "another file of {} bytes lies under its name now; this one had {}",
+            listed.size, known.size
+        );
+        (words, false)
+    };
+    Fact::SegmentVanished { segment: state.segment.id, words: Some(words), superseded }
 }
 
 /// Whether a listed file is the one already known: same size, same time, and the camera says the
@@ -297,25 +310,33 @@ fn vanished_facts(
     let prefix = key::sources(camera);
     let from = ingest.vanished_from.clone().unwrap_or_else(|| prefix.clone());
     let (mut gone, mut last, mut looked) = (Vec::new(), None, 0);
+    let mut absent = Vec::new();
     view.scan(&prefix, &from, &mut |key, value| {
         looked += 1;
         let path = SourcePath::new(&key[prefix.len()..]).ok();
-        if path.is_none_or(|path| !ingest.listed.contains(&path)) {
-            gone.extend(SegmentId::from_slice(value));
+        if path.as_ref().is_none_or(|path| !ingest.listed.contains(path)) {
+            let named = path.is_some_and(|path| ingest.named.contains(&path));
+            gone.extend(SegmentId::from_slice(value).map(|id| (id, named)));
         }
         last = Some(key.to_vec());
         if looked < STEP_FILES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    for id in gone {
+    for (id, named) in gone {
         let Some(state) = view.segment(id)? else { continue };
         match state.stage {
-            Stage::Released | Stage::Vanished => {}
+            // While a list on the camera names it, it must be known that it was taken.
+            Stage::Released if named => {}
+            Stage::Released => absent.push(id),
+            Stage::Vanished => {}
             // The erase had worked; only its report was lost.
             Stage::Releasing => step.fact(Fact::Released { segment: id }),
             Stage::Seen | Stage::Sealed | Stage::Stored | Stage::Receipted => {
-                step.fact(Fact::SegmentVanished { segment: id });
+                step.fact(Fact::SegmentVanished { segment: id, words: None, superseded: false });
             }
         }
+    }
+    if !absent.is_empty() {
+        step.fact(Fact::AbsenceConfirmed { camera: camera.clone(), segments: absent });
     }
     ingest.vanished_from = last.map(|mut key| {
         key.push(0);

@@ -10,6 +10,7 @@ use super::{
     IndexBroken, Records, View,
     elapsed::Elapsed,
     event::{Action, Arrival, Event, Step},
+    finishing::FinishTrouble,
     ingest::Ingest,
     recording::Describing,
     releasing::ReleasePass,
@@ -76,10 +77,16 @@ pub struct Bay {
     pub on_camera: (u64, u64),
     pub spool_full: bool,
     pub problem: Option<String>,
-    /// Grave findings of the last listing, in words.
-    pub findings: Vec<String>,
     /// The last whole walk over the release candidates found nothing more to do.
     pub settled: bool,
+    /// The camera was listed after the last work on it and on its footage: nothing can have come
+    /// to lie on it unseen while the dock was busy.
+    pub checked: bool,
+    /// The listing that was ordered last was ordered after all work.
+    pub(super) list_covers_work: bool,
+    pub(super) list_began: Option<Timestamp>,
+    /// Rest before a settled camera is listed again.
+    pub(super) list_rest: SignedDuration,
     pub(super) list_due: bool,
     pub(super) list_retry_at: Option<Timestamp>,
     pub(super) ingest: Option<Ingest>,
@@ -88,6 +95,26 @@ pub struct Bay {
     pub(super) last_copy: u64,
     /// Erase batches in a row of which nothing was erased.
     pub(super) erase_failures: u32,
+    /// The last second read that gave what was sealed, and when.
+    pub(super) fresh: Option<(SegmentId, Timestamp)>,
+    /// Since when clearing gives way to copying elsewhere.
+    pub(super) yields_since: Option<Timestamp>,
+}
+
+/// Damage of the custody log, as the rules and people need to know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogDamage {
+    pub first_seq: u64,
+    pub last_seq: u64,
+    pub words: String,
+}
+
+impl Bay {
+    /// Something was done with the camera or its footage: no earlier listing proves its state.
+    pub(super) fn was_worked_on(&mut self) {
+        self.checked = false;
+        self.list_covers_work = false;
+    }
 }
 
 /// The rules of one dock.
@@ -97,6 +124,8 @@ pub struct Dock {
     pub(super) bays: BTreeMap<BayName, Bay>,
     /// Bays with something unusable in them, in words.
     pub(super) troubles: BTreeMap<BayName, String>,
+    /// Bays with a card on which there is nothing.
+    pub(super) empty_cards: BTreeSet<BayName>,
     /// Cameras whose id is docked elsewhere already: each is let in when the other is out.
     pub(super) twins: BTreeMap<BayName, Arrival>,
     /// Segments whose last read differed from the camera's digest: the next read counts.
@@ -110,8 +139,9 @@ pub struct Dock {
     pub(super) store_wait: Option<(Timestamp, String)>,
     /// Receipts, their placing and the clearing of the spool, under way.
     pub(super) finishing: BTreeMap<ObjectId, Option<Timestamp>>,
+    pub(super) finish_trouble: Option<FinishTrouble>,
     pub(super) describing: Describing,
-    pub(super) journal_damaged: bool,
+    pub(super) journal_damage: Option<LogDamage>,
     pub(super) stopped: bool,
 }
 
@@ -122,6 +152,7 @@ impl Dock {
             ids,
             bays: BTreeMap::new(),
             troubles: BTreeMap::new(),
+            empty_cards: BTreeSet::new(),
             twins: BTreeMap::new(),
             suspects: BTreeSet::new(),
             copies_given: 0,
@@ -130,19 +161,20 @@ impl Dock {
             stopping: BTreeSet::new(),
             store_wait: None,
             finishing: BTreeMap::new(),
+            finish_trouble: None,
             describing: Describing::default(),
-            journal_damaged: false,
+            journal_damage: None,
             stopped: false,
         }
     }
 
-    /// While the journal has a damaged line nothing is released.
-    pub fn set_journal_damaged(&mut self, damaged: bool) {
-        self.journal_damaged = damaged;
+    /// While the journal is damaged nothing is released.
+    pub fn set_journal_damage(&mut self, damage: Option<LogDamage>) {
+        self.journal_damage = damage;
     }
 
-    pub fn journal_is_damaged(&self) -> bool {
-        self.journal_damaged
+    pub fn journal_damage(&self) -> Option<&LogDamage> {
+        self.journal_damage.as_ref()
     }
 
     pub fn settings(&self) -> &Settings {
@@ -155,6 +187,10 @@ impl Dock {
 
     pub fn troubles(&self) -> &BTreeMap<BayName, String> {
         &self.troubles
+    }
+
+    pub fn empty_cards(&self) -> &BTreeSet<BayName> {
+        &self.empty_cards
     }
 
     pub fn uploads(&self) -> &BTreeMap<ObjectId, Class> {
@@ -193,6 +229,7 @@ impl Dock {
             }
             Event::CameraArrived(arrival) => self.handle_arrival(arrival, &mut step),
             Event::BayTrouble { bay, words } => self.trouble(bay, words, &mut step),
+            Event::EmptyCard { bay } => self.handle_empty_card(bay, &mut step),
             Event::CameraGone { bay } => self.handle_gone(bay, &mut step),
             Event::Listed { bay, listed } => {
                 self.handle_listed(now, &bay, listed, view, &mut step)?
@@ -209,39 +246,42 @@ impl Dock {
             Event::SecondRead { bay, segment, result } => {
                 self.handle_second_read(now, &bay, segment, result, view, &mut step)?;
             }
-            Event::Erased { bay, results } => self.handle_erased(now, &bay, results, &mut step),
+            Event::Erased { bay, results } => {
+                self.handle_erased(now, &bay, results, view, &mut step)?;
+            }
             Event::UploadEnded { object, end } => {
                 self.handle_upload_ended(object, end, &mut step);
             }
-            Event::ReceiptWritten { object, result } => {
-                self.finishing.remove(&object);
-                match result {
-                    Ok(receipt) => {
-                        let camera = view.object(object)?.map(|object| object.camera);
-                        for bay in
-                            self.bays.values_mut().filter(|b| Some(&b.camera) == camera.as_ref())
-                        {
-                            bay.settled = false;
-                            bay.release.hasten();
-                        }
-                        step.fact(Fact::Receipted { object, receipt });
+            Event::ReceiptWritten { object, result } => match result {
+                Ok(receipt) => {
+                    self.finished(object);
+                    let camera = view.object(object)?.map(|object| object.camera);
+                    for bay in self.bays.values_mut().filter(|b| Some(&b.camera) == camera.as_ref())
+                    {
+                        bay.settled = false;
+                        bay.was_worked_on();
+                        bay.release.hasten();
                     }
-                    Err(_) => self.finish_later(now, object),
+                    step.fact(Fact::Receipted { object, receipt });
                 }
-            }
-            Event::ReceiptPlaced { object, result } => {
-                self.finishing.remove(&object);
-                match result {
-                    Ok(()) => step.fact(Fact::ReceiptPlaced { object }),
-                    Err(_) => self.finish_later(now, object),
+                Err(words) => self.finish_later(now, object, words),
+            },
+            Event::ReceiptPlaced { object, result } => match result {
+                Ok(()) => {
+                    self.finished(object);
+                    step.fact(Fact::ReceiptPlaced { object });
                 }
-            }
+                Err(words) => self.finish_later(now, object, words),
+            },
             Event::SpoolFreed { object } => {
                 self.finishing.remove(&object);
                 self.bays.values_mut().for_each(|bay| bay.spool_full = false);
                 step.fact(Fact::SpoolFreed { object });
             }
-            Event::SpoolMissing { object } => {
+            Event::SpoolMissing { object, stored: Some((level, version)) } => {
+                step.fact(Fact::Stored { object, level, version });
+            }
+            Event::SpoolMissing { object, stored: None } => {
                 let words = "its file is missing from the spool".to_owned();
                 step.fact(Fact::SpoolDamaged { object, words });
             }
@@ -267,8 +307,15 @@ impl Dock {
         let mut turns: Vec<(u64, BayName)> =
             self.bays.iter().map(|(name, bay)| (bay.last_copy, name.clone())).collect();
         turns.sort();
+        let mut free = Vec::new();
         for (_, bay) in turns {
-            self.poll_bay(now, &bay, view, &mut step)?;
+            if self.poll_bay(now, &bay, view, &mut step)? {
+                free.push(bay);
+            }
+        }
+        // Copying first, in whatever bay: clearing reads cameras too.
+        for bay in free {
+            self.poll_release(now, &bay, view, &mut step)?;
         }
         self.poll_records(now, view, &mut step)?;
         self.poll_finishing(now, view, &mut step)?;
@@ -291,7 +338,7 @@ impl Dock {
             bay.release.rest_until = None;
         }
         self.store_wait = self.store_wait.take().map(|(until, words)| (until.min(now), words));
-        self.finishing.retain(|_, retry_at| retry_at.is_none());
+        self.finish_now(now);
         self.describing.retry_at = None;
     }
 
@@ -316,13 +363,14 @@ impl Dock {
             self.twins.insert(arrival.bay.clone(), arrival);
             return;
         }
-        let Arrival { bay, camera, profile, model, clock, erase_allowed } = arrival;
+        let Arrival { bay, camera, profile, model, clock, clock_reading, erase_allowed } = arrival;
         step.fact(Fact::CameraDocked {
             bay: bay.clone(),
             camera: camera.clone(),
             profile: profile.clone(),
             model,
             clock,
+            clock_reading: Some(clock_reading),
         });
         let docked = Bay {
             camera,
@@ -333,19 +381,36 @@ impl Dock {
             on_camera: (0, 0),
             spool_full: false,
             problem: None,
-            findings: Vec::new(),
             settled: false,
+            checked: false,
+            list_covers_work: false,
+            list_began: None,
+            list_rest: SignedDuration::ZERO,
             list_due: true,
             list_retry_at: None,
             ingest: None,
             release: ReleasePass::default(),
             last_copy: 0,
             erase_failures: 0,
+            fresh: None,
+            yields_since: None,
         };
         self.bays.insert(bay, docked);
     }
 
+    fn handle_empty_card(&mut self, bay: BayName, step: &mut Step) {
+        // A camera that is still reported to be here is not: its departure is told first.
+        if self.bays.contains_key(&bay) {
+            self.handle_gone(bay.clone(), step);
+        }
+        self.troubles.remove(&bay);
+        if self.empty_cards.insert(bay.clone()) {
+            step.fact(Fact::EmptyCard { bay });
+        }
+    }
+
     fn trouble(&mut self, bay: BayName, words: String, step: &mut Step) {
+        self.empty_cards.remove(&bay);
         if self.troubles.get(&bay) != Some(&words) {
             step.fact(Fact::BayTrouble { bay: bay.clone(), words: words.clone() });
             self.troubles.insert(bay, words);
@@ -354,6 +419,7 @@ impl Dock {
 
     fn handle_gone(&mut self, bay: BayName, step: &mut Step) {
         self.troubles.remove(&bay);
+        self.empty_cards.remove(&bay);
         self.twins.remove(&bay);
         let Some(docked) = self.bays.remove(&bay) else { return };
         step.fact(Fact::CameraRemoved { bay, camera: docked.camera.clone() });
@@ -372,40 +438,44 @@ impl Dock {
         if docked.work == Some(work) {
             docked.work = None;
         }
+        match work {
+            Work::List => {}
+            Work::Copy(_) | Work::SecondRead(_) | Work::Erase(_) => docked.was_worked_on(),
+        }
         Some(docked)
     }
 
+    /// True when the bay has nothing else to do than to be cleared.
     fn poll_bay(
         &mut self,
         now: Timestamp,
         name: &BayName,
         view: &dyn View,
         step: &mut Step,
-    ) -> Result<(), IndexBroken> {
+    ) -> Result<bool, IndexBroken> {
         // What the listing told is not folded yet: nothing is decided about this camera before.
         if self.poll_ingest(now, name, view, step)? {
-            return Ok(());
+            return Ok(false);
         }
-        let Some(bay) = self.bays.get_mut(name) else { return Ok(()) };
+        let Some(bay) = self.bays.get_mut(name) else { return Ok(false) };
         if bay.work.is_some() || bay.ingest.is_some() {
-            return Ok(());
+            return Ok(false);
         }
         if bay.list_due && bay.list_retry_at.is_none_or(|at| now >= at) {
             bay.work = Some(Work::List);
             bay.list_due = false;
+            bay.list_covers_work = true;
+            bay.list_began = Some(now);
             step.act(Action::List { bay: name.clone() });
-            return Ok(());
+            return Ok(false);
         }
         if bay.listed_at.is_none() {
-            return Ok(());
+            return Ok(false);
         }
         if self.poll_copy(now, name, view, step)? {
-            return Ok(());
+            return Ok(false);
         }
         // A pause stops the dock's hands altogether: nothing is erased during one either.
-        if self.is_paused(name, view)? {
-            return Ok(());
-        }
-        self.poll_release(now, name, view, step)
+        Ok(!self.is_paused(name, view)?)
     }
 }

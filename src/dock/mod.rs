@@ -4,9 +4,12 @@
 //! runs after a fact is durable, so whatever a rule reads here is on disk. See
 //! [`machine`] for the order that the caller keeps.
 
+mod acknowledging;
+mod completeness;
 mod copying;
 mod elapsed;
 pub mod event;
+mod finishing;
 mod fold;
 mod ingest;
 pub mod machine;
@@ -19,8 +22,9 @@ mod table;
 mod uploading;
 
 pub use event::{Action, Command, Event, Step};
-pub use fold::fold;
-pub use machine::{Dock, IdSource, Settings};
+pub use finishing::FinishTrouble;
+pub use fold::{FOLD_VERSION, fold};
+pub use machine::{Dock, IdSource, LogDamage, Settings};
 pub use people::describe;
 pub use state::{Records, Stage};
 pub use table::{IndexBroken, MemoryTable, Table, View, Visit};

@@ -2,7 +2,8 @@
 
 use super::{
     Dock, IndexBroken, Records, View,
-    event::{Command, Step},
+    acknowledging::acknowledge,
+    event::{Action, Command, Step},
     machine::Work,
     releasing::ReleasePass,
     state::key,
@@ -33,6 +34,9 @@ impl Dock {
                 }
                 Ok("looking at every docked camera again; releasing what the rule allows".into())
             }
+            Command::Acknowledge { camera, only, reason } => {
+                acknowledge(actor, camera, only, reason, view, step)?
+            }
             Command::Reclass { recording, class, reason } => match view.recording(recording)? {
                 None => Err(unknown(&Target::Recording(recording))),
                 Some(_) if class == Class::Quarantine => {
@@ -47,6 +51,7 @@ impl Dock {
             Command::Pause { target, reason } => match target {
                 Target::Dock | Target::Camera(_) if self.exists(&target, view)? => {
                     let words = format!("paused: {}", describe(&target));
+                    self.stop_erasing(step);
                     self.remember(actor, Fact::Paused { target, reason }, step);
                     Ok(words)
                 }
@@ -56,20 +61,20 @@ impl Dock {
                 }
                 Target::Dock | Target::Camera(_) => Err(unknown(&target)),
             },
-            Command::Resume { target } => match view.paused(&target)? {
+            Command::Resume { target, reason } => match view.paused(&target)? {
                 None => Err(format!("{} is not paused; nothing was changed", describe(&target))),
                 Some(_) => {
                     let words = format!("resumed: {}", describe(&target));
-                    self.remember(actor, Fact::Resumed { target }, step);
+                    self.remember(actor, Fact::Resumed { target, reason }, step);
                     Ok(words)
                 }
             },
-            Command::Retry { target } => {
+            Command::Retry { target, reason } => {
                 if self.exists(&target, view)? {
                     self.store_wait = self.store_wait.take().map(|(_, words)| (now, words));
-                    self.finishing.retain(|_, retry_at| retry_at.is_none());
+                    self.finish_now(now);
                     let words = format!("trying again now: {}", describe(&target));
-                    self.remember(actor, Fact::RetryAsked { target }, step);
+                    self.remember(actor, Fact::RetryAsked { target, reason }, step);
                     Ok(words)
                 } else {
                     Err(unknown(&target))
@@ -78,12 +83,33 @@ impl Dock {
             Command::Hold { target, reason } => {
                 if self.exists(&target, view)? {
                     let words = format!("held: {}{}", describe(&target), self.erasing());
+                    self.stop_erasing(step);
                     self.remember(actor, Fact::Held { target, reason }, step);
                     Ok(words)
                 } else {
                     Err(unknown(&target))
                 }
             }
+            Command::AcceptDamage { first_seq, reason } => match &self.journal_damage {
+                Some(damage) if damage.first_seq == first_seq => {
+                    let last_seq = damage.last_seq;
+                    let words = format!(
+                        "accepted: {}; it stays in the log, and releasing goes on unless there \
+                         is more: see `bwvdock doctor`",
+                        damage.words
+                    );
+                    let by = actor.clone();
+                    let fact = Fact::DamageAccepted { first_seq, last_seq, reason: reason.clone() };
+                    self.remember(actor, fact, step);
+                    step.act(Action::AcceptDamage { first_seq, by, reason });
+                    Ok(words)
+                }
+                Some(damage) => Err(format!(
+                    "the damage begins at line {}, not at {first_seq}; nothing was accepted",
+                    damage.first_seq
+                )),
+                None => Err("the custody log has no damage to accept; nothing was changed".into()),
+            },
             Command::Unhold { target, reason } => match view.held(&target)? {
                 None => Err(format!("{} is not held; nothing was changed", describe(&target))),
                 Some(_) => {
@@ -99,6 +125,15 @@ impl Dock {
 
     fn remember(&self, actor: Actor, fact: Fact, step: &mut Step) {
         step.facts.push(NewFact { actor, fact });
+    }
+
+    /// Whatever is being read before it is erased is asked about again.
+    fn stop_erasing(&self, step: &mut Step) {
+        for (bay, docked) in &self.bays {
+            if let Some(Work::Erase(_)) = docked.work {
+                step.act(Action::StopErase { bay: bay.clone() });
+            }
+        }
     }
 
     /// A hold cannot call back an erase that is already under way, and says so.

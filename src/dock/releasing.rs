@@ -1,15 +1,15 @@
 //! Walking the release candidates of a docked camera and asking the rule about each.
 
 use super::{
-    Dock, IndexBroken, Records, View,
+    Dock, IndexBroken, Records, Stage, View,
     event::{Action, EraseResult, Step},
     machine::Work,
-    state::{SegmentState, key},
+    state::{RecordingState, SegmentState, key},
 };
 use crate::{
-    release::{self, Decision, ErasePermit, Evidence, Obstacle, Sealed},
+    release::{self, Approval, Decision, Evidence, Obstacle, Sealed},
     types::{
-        BayName, FileKind, SegmentId,
+        BayName, FileKind, RecordingId, SegmentId,
         fact::{Fact, Hashed, Segment},
     },
 };
@@ -19,6 +19,10 @@ use jiff::{SignedDuration, Timestamp};
 /// set meanwhile is met soon.
 const LOOK_MAX: usize = 64;
 const ERASE_MAX: usize = 16;
+/// Bytes read again in one batch, but for a single larger file.
+const REREAD_BYTES_MAX: u64 = 64 << 20;
+/// Reading before an erase waits this long for copying in other bays, and then goes on beside it.
+const YIELD_MAX: SignedDuration = SignedDuration::from_mins(30);
 /// How long after a full pass with nothing to release the next one starts.
 const PASS_EVERY: SignedDuration = SignedDuration::from_secs(5);
 /// Rest after a pass for each candidate looked at: tens of thousands that stay must not keep the
@@ -64,13 +68,17 @@ impl Dock {
         if waits(bay.release.next_at) || waits(bay.release.rest_until) {
             return Ok(());
         }
+        if self.settings.release.reread && self.must_yield(now, name) {
+            return Ok(());
+        }
+        let Some(bay) = self.bays.get_mut(name) else { return Ok(()) };
         let mut pass = std::mem::take(&mut bay.release);
         let (camera, erase_allowed) = (bay.camera.clone(), bay.erase_allowed);
         let prefix = key::candidates(&camera);
         let from = pass.from.take().unwrap_or_else(|| prefix.clone());
         let ids = view.ids(&prefix, &from, LOOK_MAX)?;
         let last_page = ids.len() < LOOK_MAX;
-        let mut permits = Vec::new();
+        let (mut permits, mut to_read) = (Vec::new(), 0u64);
         for raw in &ids {
             let Ok(id) = SegmentId::from_slice(raw) else { continue };
             pass.looked = pass.looked.saturating_add(1);
@@ -78,7 +86,15 @@ impl Dock {
             after.push(0);
             let Some(state) = view.segment(id)? else { continue };
             match self.decide(now, &state, erase_allowed, view)? {
-                Decision::Release(permit) => permits.push(permit),
+                Decision::Release(approval) => {
+                    let bytes = if approval.needs_read() { approval.source().size } else { 0 };
+                    to_read = to_read.saturating_add(bytes);
+                    if to_read > REREAD_BYTES_MAX && !permits.is_empty() {
+                        pass.from = Some(key::candidate(&camera, id));
+                        break;
+                    }
+                    permits.push(approval);
+                }
                 Decision::ReadAgain if permits.is_empty() => {
                     let source = state.segment.source.clone();
                     pass.from = Some(after);
@@ -113,12 +129,56 @@ impl Dock {
             };
         }
         self.set_pass(name, pass, settled);
+        if settled {
+            step.again |= self.list_at_last(name, view)?;
+        }
         if !permits.is_empty() {
             self.set_work(name, Work::Erase(permits.len()));
             permits.iter().for_each(|permit| step.fact(releasing(permit)));
-            step.act(Action::Erase { bay: name.clone(), permits });
+            step.act(Action::Erase { bay: name.clone(), approvals: permits });
         }
         Ok(())
+    }
+
+    /// When everything else is done, the camera is listed once more before its bay turns green:
+    /// something may have come to lie on it since.
+    fn list_at_last(&mut self, name: &BayName, view: &dyn View) -> Result<bool, IndexBroken> {
+        let Some(bay) = self.bays.get_mut(name).filter(|bay| !bay.checked) else {
+            return Ok(false);
+        };
+        for raw in view.ids(&key::open_recordings(&bay.camera), b"", usize::MAX)? {
+            let Ok(id) = RecordingId::from_slice(&raw) else { continue };
+            let waits = |r: RecordingState| {
+                let unstored = r.at(Stage::Seen) + r.at(Stage::Sealed) + r.at(Stage::Stored);
+                unstored + r.gone_unstored > 0
+            };
+            if view.recording(id)?.is_some_and(waits) {
+                return Ok(false);
+            }
+        }
+        bay.list_due = true;
+        Ok(true)
+    }
+
+    /// Whether clearing this bay waits for copying in others. What waits long goes on beside it.
+    fn must_yield(&mut self, now: Timestamp, name: &BayName) -> bool {
+        let copying = self.bays.values().any(|bay| matches!(bay.work, Some(Work::Copy(_))));
+        let Some(bay) = self.bays.get_mut(name) else { return false };
+        if !copying {
+            bay.yields_since = None;
+            return false;
+        }
+        let since = *bay.yields_since.get_or_insert(now);
+        now.duration_since(since).abs() < YIELD_MAX
+    }
+
+    /// A copy begins: what other bays read before an erase stops, unless it has waited long.
+    pub(super) fn give_way(&self, name: &BayName, step: &mut Step) {
+        for (other, bay) in self.bays.iter().filter(|(other, _)| *other != name) {
+            if matches!(bay.work, Some(Work::Erase(_))) && bay.yields_since.is_none() {
+                step.act(Action::StopErase { bay: other.clone() });
+            }
+        }
     }
 
     fn set_pass(&mut self, name: &BayName, pass: ReleasePass, settled: bool) {
@@ -165,13 +225,34 @@ impl Dock {
             receipt,
             described: sealed.is_some_and(|s| s.seq < recording.described_before),
             second_read: state.second_read.map(|(read, _)| read),
+            reread_age: self.reread_age(now, state),
             held: hold.as_ref().map(|mark| mark.reason.as_str()),
             erase_allowed: bay_allows && recording.recording.erase_allowed,
-            needed_by_others: segment.kind == FileKind::Manifest
-                && (recording.others_on_camera > 0 || signs_what_is_there(segment, view)?),
-            journal_damaged: self.journal_damaged,
+            needed_by_others: match segment.kind {
+                FileKind::Manifest => {
+                    recording.others_on_camera > 0
+                        || recording.gone_unstored > 0
+                        || signs_what_is_there(segment, view)?
+                }
+                FileKind::Sidecar => recording.media_on_camera > 0 || recording.gone_unstored > 0,
+                FileKind::Media | FileKind::Orphan => false,
+            },
+            incomplete: match segment.kind {
+                FileKind::Manifest | FileKind::Sidecar => recording.unaccounted > 0,
+                FileKind::Media | FileKind::Orphan => false,
+            },
+            journal_damaged: self.journal_damage.is_some(),
         };
         Ok(release::evaluate(&self.settings.release, &evidence, now))
+    }
+
+    /// How long ago a second read in this docking gave what was sealed.
+    fn reread_age(&self, now: Timestamp, state: &SegmentState) -> Option<SignedDuration> {
+        let segment = &state.segment;
+        let bay = self.bays.values().find(|bay| bay.camera == segment.camera)?;
+        let (read, at) = bay.fresh?;
+        let agrees = state.second_read.is_some_and(|(_, agrees)| agrees);
+        (read == segment.id && agrees).then(|| now.duration_since(at))
     }
 
     pub(super) fn handle_second_read(
@@ -197,6 +278,7 @@ impl Dock {
                     bay.release.next_at = None;
                     // It is asked about again, now with the second read.
                     bay.release.from = Some(key::candidate(&bay.camera, segment));
+                    bay.fresh = Some((segment, now));
                 }
                 let sealed = view.segment(segment)?.and_then(|state| state.sealed);
                 if let Some(sealed) = sealed {
@@ -212,11 +294,12 @@ impl Dock {
         now: Timestamp,
         bay: &BayName,
         results: Vec<(SegmentId, EraseResult)>,
+        view: &dyn View,
         step: &mut Step,
-    ) {
-        let docked = self.finish_work(bay, Work::Erase(results.len()));
+    ) -> Result<(), IndexBroken> {
+        let is_current = self.finish_work(bay, Work::Erase(results.len())).is_some();
         let mut problem = None;
-        let mut erased = false;
+        let (mut erased, mut gave_way, mut replaced) = (false, false, false);
         for (segment, result) in results {
             match result {
                 // Absent right after we were about to erase it: an earlier run did, before a crash.
@@ -228,12 +311,27 @@ impl Dock {
                     step.fact(Fact::ReleaseFailed { segment, words: words.clone() });
                     problem = Some(words);
                 }
+                EraseResult::GaveWay => {
+                    let words = "it gave way to other work and is asked about again".into();
+                    step.fact(Fact::ReleaseFailed { segment, words });
+                    gave_way = true;
+                }
+                EraseResult::Changed(read) => {
+                    replaced = true;
+                    self.source_changed(now, segment, read, view, step)?;
+                }
                 // Stays "releasing"; the next listing of the camera tells which way it went.
                 EraseResult::Gone => {}
             }
         }
+        let docked = if is_current { self.bays.get_mut(bay) } else { None };
         if let Some(bay) = docked {
+            bay.settled &= !replaced;
             bay.release.erased |= erased;
+            if gave_way {
+                // What was passed over is met again by a walk from the start.
+                bay.release = ReleasePass::default();
+            }
             if erased || problem.is_none() {
                 bay.erase_failures = 0;
             } else {
@@ -244,6 +342,26 @@ impl Dock {
             }
             bay.problem = problem;
         }
+        Ok(())
+    }
+
+    /// Another file lies where a copied one lay: nothing was erased, and it is footage as any
+    /// other, still to be copied.
+    fn source_changed(
+        &mut self,
+        now: Timestamp,
+        id: SegmentId,
+        read: Hashed,
+        view: &dyn View,
+        step: &mut Step,
+    ) -> Result<(), IndexBroken> {
+        step.fact(Fact::SourceChanged { segment: id, read });
+        let Some(state) = view.segment(id)? else { return Ok(()) };
+        let words = Some("another file lies in its place on the camera".into());
+        step.fact(Fact::SegmentVanished { segment: id, words, superseded: false });
+        let new = SegmentId(self.ids.next(now));
+        step.fact(Fact::SegmentSeen { segment: Segment { id: new, ..state.segment } });
+        Ok(())
     }
 }
 
@@ -264,7 +382,7 @@ fn is_pending(obstacle: &Obstacle) -> bool {
     matches!(obstacle, Obstacle::NoReceipt | Obstacle::NotDescribed | Obstacle::NotSealed)
 }
 
-fn releasing(permit: &ErasePermit) -> Fact {
+fn releasing(permit: &Approval) -> Fact {
     Fact::Releasing {
         segment: permit.segment(),
         receipt: permit.receipt(),

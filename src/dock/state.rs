@@ -16,7 +16,9 @@
 //! | `q/CLASS TIME OBJECT` | still to be stored, oldest first; value: not before (ms), size |
 //! | `w/RECORDING` | something of it is sealed that no record describes; value: since (ms) |
 //! | `p/OBJECT` | stored, but receipt or clearing up is not finished |
-//! | `g/CAMERA/DIGEST` | gaps already reported |
+//! | `g/CAMERA/DIGEST` | [`GapState`]: gaps already reported |
+//! | `x/CAMERA/SEGMENT` | [`FileMatter`]: files that need a person |
+//! | `y/CAMERA/NUMBER` | recording whose unproven manifest claims this running number |
 //! | `h/TARGET`, `z/TARGET` | holds and pauses, with who and why |
 //! | `t` | [`Totals`] |
 //!
@@ -28,7 +30,8 @@ use crate::types::{
     Actor, BayName, CameraId, Class, ObjectId, ReceiptLevel, RecordingId, SegmentId, Sha256Digest,
     Verdict,
     fact::{
-        ClockOffset, Content, Gap, Hashed, ReceiptRef, Recording, SealedObject, Segment, Target,
+        ClockOffset, ClockReading, Content, Gap, Hashed, ReceiptRef, Recording, SealedObject,
+        Segment, Target,
     },
 };
 use jiff::Timestamp;
@@ -94,10 +97,92 @@ pub struct CameraState {
     pub last_bay: BayName,
     pub docked: bool,
     pub clock: Option<ClockOffset>,
+    #[serde(default)]
+    pub clock_reading: Option<ClockReading>,
+    /// What the last listing found wrong or odd.
+    #[serde(default)]
+    pub findings: Vec<FindingState>,
     /// Newest signed manifest seen: its number and hash; completeness is judged from here.
     pub last_manifest: Option<(u64, Sha256Digest)>,
     pub gaps: u32,
     pub recordings: u64,
+}
+
+/// What listings find, as long as they find it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FindingState {
+    pub words: String,
+    pub weight: Weight,
+    #[serde(default)]
+    pub acknowledged: Option<Mark>,
+}
+
+/// What follows from a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weight {
+    /// A person must look.
+    Grave,
+    /// The camera's clock is not to be believed; its footage is safe all the same.
+    Clock,
+    /// It is only noted.
+    Noted,
+}
+
+/// A gap, and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GapState {
+    #[serde(flatten)]
+    pub gap: Gap,
+    #[serde(default)]
+    pub acknowledged: Option<Mark>,
+    /// What was missing was seen after all, then.
+    #[serde(default)]
+    pub arrived: Option<Timestamp>,
+}
+
+impl GapState {
+    /// Neither explained by a person nor filled.
+    pub fn is_open(&self) -> bool {
+        self.acknowledged.is_none() && self.arrived.is_none()
+    }
+}
+
+/// Why a file needs a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileTrouble {
+    /// The copy sealed by this line of the log failed its check.
+    Unsound { verdict: Verdict, seq: u64 },
+    /// Two reads of the camera gave different bytes.
+    ReadsDiffer,
+    /// Another file of the same size and time lay in its place when it was to be erased.
+    Replaced,
+    /// It left its camera before it was copied, and not by the dock.
+    Lost,
+}
+
+impl FileTrouble {
+    /// What the state of a segment amounts to.
+    pub fn of(state: &SegmentState) -> Option<Self> {
+        match (&state.sealed, state.second_read) {
+            (None, _) if state.stage == Stage::Vanished && !state.superseded => Some(Self::Lost),
+            (None, _) => None,
+            (Some(sealed), _) if !sealed.verdict.is_sound() => {
+                Some(Self::Unsound { verdict: sealed.verdict, seq: sealed.seq })
+            }
+            (Some(_), _) if state.replaced => Some(Self::Replaced),
+            (Some(_), Some((_, false))) => Some(Self::ReadsDiffer),
+            (Some(_), _) => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FileMatter {
+    pub segment: SegmentId,
+    pub trouble: FileTrouble,
+    pub acknowledged: Option<Mark>,
 }
 
 /// Counts within one recording; a segment is in exactly one stage.
@@ -112,6 +197,13 @@ pub struct RecordingState {
     pub gaps: u32,
     /// Files on the camera that are no manifests.
     pub others_on_camera: u64,
+    /// Media on the camera.
+    #[serde(default)]
+    pub media_on_camera: u64,
+    /// Files that its manifest names and that never arrived, and files that got lost, as long as
+    /// nobody acknowledged them.
+    #[serde(default)]
+    pub unaccounted: u64,
     /// Files that left the camera by another hand, sealed but not in the store yet.
     #[serde(default)]
     pub gone_unstored: u64,
@@ -145,6 +237,12 @@ pub struct SegmentState {
     pub sealed: Option<SealedState>,
     pub receipt: Option<ReceiptRef>,
     pub second_read: Option<(Hashed, bool)>,
+    /// It vanished only in that the same file has grown, or is spoken of differently.
+    #[serde(default)]
+    pub superseded: bool,
+    /// Another file lies in its place on the camera, found when it was to be erased.
+    #[serde(default)]
+    pub replaced: bool,
 }
 
 /// What sealing established.
@@ -219,6 +317,8 @@ pub struct Totals {
     pub verified: u64,
     pub matched: u64,
     pub unverified: u64,
+    #[serde(default)]
+    pub bad_signature: u64,
     pub mismatched: u64,
     pub partial: u64,
     pub unreadable: u64,
@@ -230,6 +330,9 @@ pub struct Totals {
     pub receipts: u64,
     pub parts_acknowledged: u64,
     pub gaps: u64,
+    /// Gaps that were acknowledged, or filled after all.
+    #[serde(default)]
+    pub gaps_settled: u64,
     pub uploads_abandoned: u64,
     pub upload_failures: u64,
     pub copy_failures: u64,
@@ -238,6 +341,10 @@ pub struct Totals {
     pub index_rebuilds: u64,
     pub log_repairs: u64,
     pub second_reads_differing: u64,
+    #[serde(default)]
+    pub sources_changed: u64,
+    #[serde(default)]
+    pub log_damages: u64,
 }
 
 impl Totals {
@@ -246,6 +353,7 @@ impl Totals {
             Verdict::Verified => &mut self.verified,
             Verdict::Matched => &mut self.matched,
             Verdict::Unverified => &mut self.unverified,
+            Verdict::BadSignature => &mut self.bad_signature,
             Verdict::Mismatched => &mut self.mismatched,
             Verdict::Partial => &mut self.partial,
             Verdict::Unreadable => &mut self.unreadable,
@@ -280,6 +388,7 @@ pub mod key {
     pub const UNFINISHED: &[u8] = b"p/";
     pub const UNDESCRIBED: &[u8] = b"w/";
     pub const GAPS: &[u8] = b"g/";
+    pub const MATTERS: &[u8] = b"x/";
     pub const HOLDS: &[u8] = b"h/";
     pub const PAUSES: &[u8] = b"z/";
 
@@ -351,7 +460,22 @@ pub mod key {
     /// A gap by its content: the same one is reported once, however often a camera is docked.
     pub fn gap(camera: &CameraId, gap: &Gap) -> Vec<u8> {
         let content = Sha256Digest::of(format!("{gap:?}").as_bytes());
-        join(GAPS, &[camera.as_str().as_bytes(), b"/", &content.0])
+        join(&gaps(camera), &[&content.0])
+    }
+    pub fn gaps(camera: &CameraId) -> Vec<u8> {
+        join(GAPS, &[camera.as_str().as_bytes(), b"/"])
+    }
+    pub fn matters(camera: &CameraId) -> Vec<u8> {
+        join(MATTERS, &[camera.as_str().as_bytes(), b"/"])
+    }
+    pub fn matter(camera: &CameraId, segment: SegmentId) -> Vec<u8> {
+        join(&matters(camera), &[segment.as_bytes()])
+    }
+    pub fn claims(camera: &CameraId) -> Vec<u8> {
+        join(b"y/", &[camera.as_str().as_bytes(), b"/"])
+    }
+    pub fn claim(camera: &CameraId, number: u64) -> Vec<u8> {
+        join(&claims(camera), &[&number.to_be_bytes()])
     }
     fn target(target: &Target) -> Vec<u8> {
         match target {

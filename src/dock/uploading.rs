@@ -1,10 +1,10 @@
-//! Rules for the way to the store: what goes next, what gives way, what is left to finish.
+//! Rules for the way to the store: what goes next, what gives way.
 
 use super::{
     Dock, IndexBroken, Records, View,
     elapsed::is_due,
     event::{Action, Step, UploadEnd},
-    state::{QueueRow, key},
+    state::QueueRow,
 };
 use crate::types::{
     Class, ObjectId,
@@ -13,8 +13,6 @@ use crate::types::{
 use jiff::{SignedDuration, Timestamp};
 use std::ops::ControlFlow;
 
-/// Receipts, placings and clearings under way at the same time.
-const FINISHING_MAX: usize = 4;
 /// Rows of one class looked at for one decision; beyond it the rest waits its turn.
 const LOOK_MAX: usize = 4096;
 
@@ -159,47 +157,5 @@ impl Dock {
             if looked < LOOK_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         Ok(found)
-    }
-
-    // --- receipts and clearing up ---
-
-    pub(super) fn finish_later(&mut self, now: Timestamp, object: ObjectId) {
-        const WAIT: SignedDuration = SignedDuration::from_secs(15);
-        let at = now.saturating_add(WAIT).unwrap_or(now);
-        self.finishing.insert(object, Some(at));
-    }
-
-    /// Stored objects get their receipt, the receipt its place in the store, the spool its room.
-    pub(super) fn poll_finishing(
-        &mut self,
-        now: Timestamp,
-        view: &dyn View,
-        step: &mut Step,
-    ) -> Result<(), IndexBroken> {
-        self.finishing.retain(|_, retry_at| retry_at.is_none_or(|at| now < at));
-        let room = |dock: &Self| {
-            dock.finishing.values().filter(|retry_at| retry_at.is_none()).count() < FINISHING_MAX
-        };
-        if !room(self) {
-            return Ok(());
-        }
-        let looked = self.finishing.len() + 2 * FINISHING_MAX;
-        for raw in view.ids(key::UNFINISHED, b"", looked)? {
-            let Ok(object) = ObjectId::from_slice(&raw) else { continue };
-            if self.finishing.contains_key(&object) || !room(self) {
-                continue;
-            }
-            let Some(state) = view.object(object)? else { continue };
-            let action = match (&state.receipt, state.spool_freed, state.receipt_placed) {
-                (None, _, _) => Action::WriteReceipt { object },
-                // The spool is cleared first: its room is what cameras wait for.
-                (Some(_), false, _) => Action::FreeSpool { object },
-                (Some(_), true, false) => Action::PlaceReceipt { object },
-                (Some(_), true, true) => continue,
-            };
-            self.finishing.insert(object, None);
-            step.act(action);
-        }
-        Ok(())
     }
 }

@@ -74,5 +74,30 @@ pub fn continuity(history: Option<LastLink>, links: &[Link]) -> Vec<Gap> {
     gaps
 }
 
+/// Says of each missing number what is true of it: `unproven` are the numbers of which there is a
+/// manifest without a valid signature, with the recording's name.
+pub fn tell_unproven(gaps: Vec<Gap>, unproven: &BTreeMap<u64, String>) -> Vec<Gap> {
+    let mut told = Vec::new();
+    for gap in gaps {
+        let Gap::Recordings { first, last } = gap else {
+            told.push(gap);
+            continue;
+        };
+        // None once the last number there is was told.
+        let mut from = Some(first);
+        for (sequence, name) in unproven.range(first..=last) {
+            if let Some(first) = from.filter(|first| first < sequence) {
+                told.push(Gap::Recordings { first, last: sequence - 1 });
+            }
+            told.push(Gap::Signature { sequence: *sequence, name: name.clone() });
+            from = sequence.checked_add(1);
+        }
+        if let Some(first) = from.filter(|first| *first <= last) {
+            told.push(Gap::Recordings { first, last });
+        }
+    }
+    told
+}
+
 #[cfg(test)]
 mod tests;

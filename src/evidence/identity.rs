@@ -6,7 +6,7 @@
 //! the camera says of itself; it proves nothing unless the force enrolled the same.
 
 use super::{
-    profile::{IdentityFrom, Profile},
+    profile::{IdentityFrom, Profile, Role},
     signature::PublicKey,
 };
 use crate::types::{CameraId, Listing, SourcePath};
@@ -144,6 +144,19 @@ pub fn identify(
         ) => Ok(configured.clone()),
         (found, _) => found,
     }
+}
+
+/// Whether a camera could not be told from others for the one reason that there is nothing on it:
+/// no file that would be copied, and nothing that could not be listed.
+pub fn is_empty_card(profile: &Profile, listing: &Listing, error: &IdentityError) -> bool {
+    let silent = match error {
+        IdentityError::NoCard(_) | IdentityError::NoSerial | IdentityError::NotConfigured => true,
+        IdentityError::Card { .. } | IdentityError::Several(..) | IdentityError::Differs { .. } => {
+            false
+        }
+    };
+    let is_nothing = |file: &crate::types::FileEntry| profile.role(&file.path) == Role::Ignored;
+    silent && listing.unread.is_empty() && listing.files.iter().all(is_nothing)
 }
 
 fn from_card(

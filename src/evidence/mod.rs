@@ -20,9 +20,9 @@ mod profile;
 mod signature;
 mod verdict;
 
-pub use continuity::{LastLink, Link, continuity};
+pub use continuity::{LastLink, Link, continuity, tell_unproven};
 pub use hash_list::{HashList, ListKind, RefusedLine};
-pub use identity::{CameraCard, CardError, IdentityError, identify};
+pub use identity::{CameraCard, CardError, IdentityError, identify, is_empty_card};
 pub use manifest::{Manifest, ManifestError, ManifestSegment, ManifestSidecar};
 pub use plan::{Finding, FindingKind, Plan, PlannedFile, PlannedRecording, plan};
 pub use profile::{

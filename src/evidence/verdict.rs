@@ -11,7 +11,8 @@ use crate::types::{
 /// - Declared cut off by the camera, or shorter on the camera than its manifest declares:
 ///   `partial`, even when the digest of the cut bytes agrees. (A copy longer than listed shows
 ///   that the listing was wrong, not the file: then the digest decides.)
-/// - Digest equal: `verified` by a signed manifest, `matched` by an unsigned list.
+/// - Digest equal: `verified` by a signed manifest, `matched` by an unsigned list,
+///   `bad_signature` by a manifest whose signature does not fit.
 /// - Digest unequal: `partial` when the copy is shorter than listed, else `mismatched`.
 /// - No digest: `partial` when the copy is shorter than listed, else `unverified`.
 pub fn verdict(segment: &Segment, copied: &Hashed, read_failed: bool) -> Verdict {
@@ -23,6 +24,7 @@ pub fn verdict(segment: &Segment, copied: &Hashed, read_failed: bool) -> Verdict
         (false, Some(true)) if grew || !segment.partial => match segment.trust {
             Trust::Signed => Verdict::Verified,
             Trust::Listed => Verdict::Matched,
+            Trust::Invalid => Verdict::BadSignature,
             // A digest nobody stands behind proves nothing.
             Trust::None => Verdict::Unverified,
         },

@@ -25,6 +25,8 @@ pub(super) struct Appender {
     media: Box<dyn Media>,
     file_bytes_max: u64,
     open: Option<OpenFile>,
+    /// The next file, where lines are missing before it.
+    after_loss: Option<LogName>,
 }
 
 struct OpenFile {
@@ -41,8 +43,12 @@ impl Appender {
         mut media: Box<dyn Media>,
         file_bytes_max: u64,
         survey: &Survey,
+        now: Timestamp,
     ) -> Result<Self, JournalError> {
         let mut open = None;
+        let is_lost = survey.tail() != survey.head;
+        let last = survey.files.last().map(|(name, _)| *name);
+        let after_loss = is_lost.then(|| LogName::after_loss(last, now));
         if let Some((name, path)) = survey.files.last() {
             let failed = |source| JournalError::io("open", path, source);
             let bytes = fs::metadata(path).map_err(failed)?.len();
@@ -52,12 +58,15 @@ impl Appender {
             handle.sync().map_err(failed)?;
             open = Some(OpenFile { name: *name, path: path.clone(), handle, bytes });
         }
-        Ok(Self { dir: dir.to_owned(), media, file_bytes_max, open })
+        Ok(Self { dir: dir.to_owned(), media, file_bytes_max, open, after_loss })
     }
 
     /// The file that must be begun before `bytes` more are written at `at`, when `waiting` are to
     /// be written here before; none to go on here.
     pub fn next_file(&self, at: Timestamp, waiting: u64, bytes: u64) -> Option<LogName> {
+        if let Some(name) = self.after_loss {
+            return Some(name);
+        }
         let Some(open) = &self.open else { return Some(LogName::first_of(at)) };
         let before = open.bytes + waiting;
         let is_full = before > 0 && before + bytes > self.file_bytes_max;
@@ -72,6 +81,7 @@ impl Appender {
         let path = self.dir.join(name.to_string());
         let handle =
             self.media.create(&path).map_err(|source| JournalError::io("make", &path, source))?;
+        self.after_loss = None;
         if let Some(ended) = self.open.replace(OpenFile { name, path, handle, bytes: 0 }) {
             make_read_only(&ended.path)
                 .map_err(|source| JournalError::io("end", &ended.path, source))?;

@@ -1,12 +1,9 @@
 //! Damage in the middle of the log: found once, named exactly, remembered, never repaired.
 
-use super::{JournalError, files};
-use crate::custody::chain::{BadLine, Fault};
+use super::{files, note::Accepted};
+use crate::custody::chain::{BadLine, Fault, Head};
 use serde::{Deserialize, Serialize};
-use std::{
-    fmt, fs, io,
-    path::{Path, PathBuf},
-};
+use std::{fmt, path::Path};
 
 /// The first bad line of a log, and what it puts in doubt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +16,59 @@ pub struct Damage {
     pub first_seq: u64,
     pub last_seq: u64,
     pub words: String,
+    /// The line the log must have and has not, where something outside the log proves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proved: Option<Proved>,
+}
+
+/// A line of the log that something outside the log vouches for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proved {
+    pub head: Head,
+    /// What vouches for it, in words: the index, or a receipt.
+    pub by: String,
+}
+
+impl Damage {
+    /// The end of the log is gone: `proved` lies behind its last line.
+    pub(super) fn lost(file: String, head: Head, proved: Proved) -> Self {
+        let words = format!(
+            "the log ends at line {}, but line {} ({}) is proved by {}: its end was cut off, or \
+             whole files were removed",
+            head.seq, proved.head.seq, proved.head.hash, proved.by
+        );
+        let (first_seq, last_seq) = (head.seq + 1, proved.head.seq);
+        Self { file, line: 0, first_seq, last_seq, words, proved: Some(proved) }
+    }
+
+    /// The log has another line where `proved` belongs.
+    pub(super) fn rewritten(file: String, proved: Proved) -> Self {
+        let seq = proved.head.seq;
+        let words = format!(
+            "line {seq} is not the one ({}) that is proved by {}: the log was written anew, or is \
+             another one",
+            proved.head.hash, proved.by
+        );
+        Self { file, line: 0, first_seq: seq, last_seq: seq, words, proved: Some(proved) }
+    }
+
+    /// Whether what a person accepted speaks of this damage too: the same place, and no more
+    /// lines. Lines whose loss was accepted also show as a jump in the first line behind them.
+    pub(super) fn is_within(&self, accepted: &Self) -> bool {
+        let begins = self.first_seq >= accepted.first_seq;
+        match accepted.proved {
+            Some(_) => {
+                let behind = u64::from(self.proved.is_none());
+                begins && self.line <= 1 && self.last_seq <= accepted.last_seq + behind
+            }
+            None => {
+                begins
+                    && self.file == accepted.file
+                    && self.line == accepted.line
+                    && self.last_seq <= accepted.last_seq
+            }
+        }
+    }
 }
 
 impl fmt::Display for Damage {
@@ -43,6 +93,8 @@ struct Place {
 /// Line N+1 tells which: if it agrees with line N as it stands, N is whole and N-1 is the bad one.
 #[derive(Debug, Default)]
 pub(super) struct DamageFinder {
+    /// What people have accepted is passed over.
+    accepted: Vec<Accepted>,
     first: Option<Damage>,
     before: Option<Place>,
     /// The line that disagrees with the one before, and that one.
@@ -51,6 +103,10 @@ pub(super) struct DamageFinder {
 }
 
 impl DamageFinder {
+    pub fn passing(accepted: &[Accepted]) -> Self {
+        Self { accepted: accepted.to_vec(), ..Self::default() }
+    }
+
     pub fn bad_lines(&self) -> u64 {
         self.bad_lines
     }
@@ -89,7 +145,10 @@ impl DamageFinder {
 
     fn keep(&mut self, place: &Place, last_seq: u64, words: String) {
         let Place { file, line, seq } = place.clone();
-        self.first.get_or_insert(Damage { file, line, first_seq: seq, last_seq, words });
+        let damage = Damage { file, line, first_seq: seq, last_seq, words, proved: None };
+        if !self.accepted.iter().any(|accepted| damage.is_within(&accepted.damage)) {
+            self.first.get_or_insert(damage);
+        }
     }
 
     /// The first bad line, if any.
@@ -99,25 +158,5 @@ impl DamageFinder {
             self.keep(&before, there.seq, words.into());
         }
         self.first
-    }
-}
-
-/// The file beside the log that keeps damage known when later opens look at newer files only.
-pub(super) fn note_path(dir: &Path) -> PathBuf {
-    dir.join("damage.json")
-}
-
-pub(super) fn write_note(dir: &Path, damage: &Damage) -> Result<(), JournalError> {
-    let bytes = serde_json::to_vec_pretty(damage).expect("plain text and numbers");
-    files::write_whole(&note_path(dir), &bytes)
-}
-
-pub(super) fn remove_note(dir: &Path) -> Result<(), JournalError> {
-    let path = note_path(dir);
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(JournalError::io("remove", &path, error))
-        }
-        _ => files::sync_dir(dir),
     }
 }

@@ -34,6 +34,7 @@ pub(super) struct LogName {
 
 impl LogName {
     const PART_MAX: u16 = 999;
+    const AFTER_LOSS: u16 = 500;
 
     pub fn first_of(at: Timestamp) -> Self {
         Self { day: day_of(at), part: 1 }
@@ -46,6 +47,17 @@ impl LogName {
             return Some(Self::first_of(at));
         }
         (self.part < Self::PART_MAX).then_some(Self { part: self.part + 1, ..self })
+    }
+
+    /// The file to begin behind lines that are missing. Files of the same day that come back keep
+    /// their places before it.
+    pub fn after_loss(last: Option<Self>, at: Timestamp) -> Self {
+        let first = Self { day: day_of(at), part: Self::AFTER_LOSS };
+        match last {
+            Some(last) if last >= first => last.next(at).unwrap_or(last),
+            Some(last) if last.day > first.day => Self { part: Self::AFTER_LOSS, ..last },
+            Some(_) | None => first,
+        }
     }
 
     /// Whether a line made at `at` belongs to a later day.

@@ -1,7 +1,8 @@
 //! sled as the index of the log: fast to ask, never believed further than the log goes.
 //!
 //! `<index_dir>/sled` is the database: one tree, keys as the fold makes them, and `m/applied`, the
-//! place in the chain of the last line folded, written in the same batch as what it led to.
+//! place in the chain of the last line folded and the version of the fold, written in the same
+//! batch as what it led to.
 //! `<index_dir>/run.json` tells how the last run ended. sled 0.34.7 does not survive a power cut
 //! (its flush never calls fsync), so after an unclean end under another kernel boot id the
 //! database is not opened at all but made again from the log. Pinned: we sync sled's own files.
@@ -9,8 +10,8 @@
 use super::{FoldFn, JournalError, files, overlay::Overlay};
 use crate::{
     custody::chain::Head,
-    dock::IndexBroken,
-    types::{Sha256Digest, fact::Entry},
+    dock::{FOLD_VERSION, IndexBroken},
+    types::{DockId, Sha256Digest, fact::Entry},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -28,6 +29,7 @@ pub(super) struct Index {
     db: sled::Db,
     dir: PathBuf,
     boot: String,
+    dock: DockId,
     data: File,
     dirty: bool,
 }
@@ -36,6 +38,9 @@ pub(super) struct Index {
 struct Run {
     boot: String,
     state: RunState,
+    /// Whose log it follows; not said before this was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dock: Option<DockId>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -63,7 +68,12 @@ impl Index {
     ///
     /// # Errors
     /// [`IndexBroken`] says why it is not to be used; it should be set aside.
-    pub fn open_left(dir: &Path, boot: &str, cache_bytes: u64) -> Result<Self, IndexBroken> {
+    pub fn open_left(
+        dir: &Path,
+        boot: &str,
+        dock: &DockId,
+        cache_bytes: u64,
+    ) -> Result<Self, IndexBroken> {
         let untrusted = |words: &str| Err(IndexBroken(words.into()));
         if !dir.join("sled").is_dir() {
             return untrusted("it was missing");
@@ -72,33 +82,42 @@ impl Index {
             return untrusted("there is no record of how it was last used");
         };
         match serde_json::from_slice(&run) {
+            Ok(Run { dock: Some(other), .. }) if other != *dock => {
+                return untrusted("it belongs to another dock");
+            }
             Ok(Run { state: RunState::Clean, .. }) => {}
-            Ok(Run { state: RunState::Running, boot: last }) if last == boot => {}
+            Ok(Run { state: RunState::Running, boot: last, .. }) if last == boot => {}
             Ok(Run { state: RunState::Running, .. }) => {
                 return untrusted("the machine went down while it was in use");
             }
             Ok(Run { state: RunState::Distrusted, .. }) => return untrusted("it failed in use"),
             Err(_) => return untrusted("the record of how it was last used is damaged"),
         }
-        Self::open(dir, boot, cache_bytes)
+        Self::open(dir, boot, dock, cache_bytes)
     }
 
     /// Makes an empty index; `dir` must not exist.
-    pub fn create(dir: &Path, boot: &str, cache_bytes: u64) -> Result<Self, JournalError> {
+    pub fn create(
+        dir: &Path,
+        boot: &str,
+        dock: &DockId,
+        cache_bytes: u64,
+    ) -> Result<Self, JournalError> {
         fs::create_dir_all(dir).map_err(|source| JournalError::io("make", dir, source))?;
-        Ok(Self::open(dir, boot, cache_bytes)?)
+        Ok(Self::open(dir, boot, dock, cache_bytes)?)
     }
 
-    fn open(dir: &Path, boot: &str, cache_bytes: u64) -> Result<Self, IndexBroken> {
+    fn open(dir: &Path, boot: &str, dock: &DockId, cache_bytes: u64) -> Result<Self, IndexBroken> {
         let broken = |error: &dyn std::fmt::Display| IndexBroken(format!("opening: {error}"));
         let path = dir.join("sled");
-        write_run(dir, boot, RunState::Running).map_err(|error| broken(&error))?;
+        write_run(dir, boot, Some(dock), RunState::Running).map_err(|error| broken(&error))?;
         let db = guarded("opening", || {
             let config = sled::Config::new().path(&path).cache_capacity(cache_bytes);
             config.flush_every_ms(None).open()
         })?;
         let data = File::open(path.join("db")).map_err(|error| broken(&error))?;
-        Ok(Self { db, dir: dir.to_owned(), boot: boot.to_owned(), data, dirty: false })
+        let (dir, boot, dock) = (dir.to_owned(), boot.to_owned(), dock.clone());
+        Ok(Self { db, dir, boot, dock, data, dirty: false })
     }
 
     pub fn tree(&self) -> sled::Tree {
@@ -106,10 +125,17 @@ impl Index {
     }
 
     /// Up to which line the index was folded; none if it is empty.
+    ///
+    /// # Errors
+    /// [`IndexBroken`], also when another version of the fold made it.
     pub fn applied(&self) -> Result<Option<Head>, IndexBroken> {
         let Some(value) = guarded("reading", || self.db.get(APPLIED))? else { return Ok(None) };
-        let (seq, hash) = value.split_at_checked(8).unwrap_or((&[], &[]));
+        let (seq, rest) = value.split_at_checked(8).unwrap_or((&[], &[]));
+        let (hash, version) = rest.split_at_checked(32).unwrap_or((&[], &[]));
         match (seq.try_into(), hash.try_into()) {
+            (Ok(_), Ok::<[u8; 32], _>(_)) if version != FOLD_VERSION.to_be_bytes() => {
+                Err(IndexBroken("another version of this program made it".into()))
+            }
             (Ok(seq), Ok(hash)) => {
                 Ok(Some(Head { seq: u64::from_be_bytes(seq), hash: Sha256Digest(hash) }))
             }
@@ -132,6 +158,7 @@ impl Index {
         if let Some(head) = head {
             let mut applied = head.seq.to_be_bytes().to_vec();
             applied.extend(head.hash.0);
+            applied.extend(FOLD_VERSION.to_be_bytes());
             batch.insert(APPLIED, applied);
         }
         self.dirty = true;
@@ -153,10 +180,10 @@ impl Index {
     /// Closes so that the next open may trust it, power cut or not.
     pub fn close(mut self) -> Result<(), JournalError> {
         self.checkpoint()?;
-        let Self { db, dir, boot, data, .. } = self;
+        let Self { db, dir, boot, dock, data, .. } = self;
         drop((db, data));
         sync_tree(&dir).map_err(|source| JournalError::io("sync", &dir, source))?;
-        write_run(&dir, &boot, RunState::Clean)
+        write_run(&dir, &boot, Some(&dock), RunState::Clean)
     }
 }
 
@@ -172,15 +199,20 @@ pub(super) fn fold_guarded(
 
 /// Makes sure the next open does not use the index as it is.
 pub(super) fn distrust(dir: &Path, boot: &str) -> Result<(), JournalError> {
-    write_run(dir, boot, RunState::Distrusted)
+    write_run(dir, boot, None, RunState::Distrusted)
 }
 
 fn run_path(dir: &Path) -> PathBuf {
     dir.join("run.json")
 }
 
-fn write_run(dir: &Path, boot: &str, state: RunState) -> Result<(), JournalError> {
-    let run = Run { boot: boot.to_owned(), state };
+fn write_run(
+    dir: &Path,
+    boot: &str,
+    dock: Option<&DockId>,
+    state: RunState,
+) -> Result<(), JournalError> {
+    let run = Run { boot: boot.to_owned(), state, dock: dock.cloned() };
     files::write_whole(&run_path(dir), &serde_json::to_vec(&run).expect("text only"))
 }
 

@@ -5,8 +5,8 @@
 //! file begins with the first commit of a new day (UTC) or above a size; a finished file is made
 //! read-only and never written again. Names never run backwards, whatever the clock does, so the
 //! order of names is the order of lines. Beside them: `lock` (one writer at a time),
-//! `snapshot-<seq>.jsonl` (see `snapshot`), `damage.json` (the first bad line found, until the
-//! log is whole again), `*.torn-N` (bytes cut off at open, kept).
+//! `snapshot-<seq>.jsonl` and `rescue-<seq>.jsonl` (see `snapshot`), `damage.json` (see `note`),
+//! `*.torn-N` (bytes cut off at open, kept).
 //!
 //! **Committing.** One thread writes. All requests that wait when the disk is free go out in one
 //! write and one fdatasync; then they are folded into the index, then answered. So whatever a
@@ -24,6 +24,13 @@
 //! and last line; [`offline::verify`] reads everything. The index is caught up from the log, or
 //! set aside and made again when it is missing, stale, damaged or left by a power cut.
 //!
+//! **Lines taken from the end** do not show in the chain. They show when something outside the log
+//! proves a later line: the index (unless it is to be made again), or the heads in receipts
+//! ([`JournalOptions::witnesses`]). That is damage as any other. The log then goes on behind the
+//! *proved* line, in a file of its own, so that the missing lines keep their numbers: put back,
+//! they fit, and the damage is over. An index that is ahead is believed, as it alone remembers
+//! what those lines said. Damage stays until the log is whole again or until [`Journal::accept`].
+//!
 //! Real side: [`Disk`]. Simulated side: [`sim::SimDisk`], a disk that fails on demand.
 //!
 //! [`Fact::must_be_durable`]: crate::types::fact::Fact::must_be_durable
@@ -37,6 +44,7 @@ mod files;
 mod index;
 mod lines;
 mod media;
+mod note;
 pub mod offline;
 mod open;
 mod overlay;
@@ -52,15 +60,17 @@ mod tests;
 mod view;
 
 pub use commit::{Commit, Committed};
-pub use damage::Damage;
+pub use damage::{Damage, Proved};
 pub use error::JournalError;
 pub use files::LINE_BYTES_MAX;
 pub use media::{Disk, LogFile, Media};
+pub use note::Accepted;
 pub use open::{Cut, JournalOptions, OpenReport};
 pub use prune::Pruned;
 pub use read::Line;
 pub use view::JournalView;
 
+use crate::types::Actor;
 use crate::{
     custody::chain::Head,
     dock::{IndexBroken, Table},
@@ -153,6 +163,32 @@ impl Journal {
     /// The first bad line of the log, if there is one.
     pub fn damage(&self) -> Option<Damage> {
         self.shared.damage()
+    }
+
+    /// A person has looked at the damage that begins at line `first_seq` and goes on with it: it
+    /// stays in the log and in `damage.json`, and stops nothing any more. Returns the next damage,
+    /// if there is one. Reads the whole log, so it blocks.
+    ///
+    /// # Errors
+    /// I/O errors; nothing is accepted then.
+    pub fn accept(
+        &self,
+        first_seq: u64,
+        by: Actor,
+        at: Timestamp,
+        reason: String,
+    ) -> Result<Option<Damage>, JournalError> {
+        let dir = &self.options.dir;
+        let mut note = note::Note::read(dir)?;
+        let Some(damage) = note.open.clone().filter(|open| open.first_seq == first_seq) else {
+            return Ok(self.damage());
+        };
+        note.lost.retain(|lost| !lost.is_within(&damage));
+        note.accepted.push(Accepted { damage, by, at, reason });
+        survey::look(dir, &mut note, &self.options.witnesses)?;
+        note.keep(dir)?;
+        self.shared.set_damage(note.open.clone());
+        Ok(note.open)
     }
 
     /// Lines and syncs since open, for the metrics.

@@ -9,6 +9,7 @@ use super::{
     Damage, JournalError, Line,
     damage::DamageFinder,
     files,
+    note::{Accepted, Note},
     snapshot::Snapshot,
     survey::{chain_start, walk},
 };
@@ -24,6 +25,8 @@ pub struct Report {
     pub start: Head,
     /// The last line.
     pub head: Head,
+    /// What people have looked at and go on with; it is damage all the same.
+    pub accepted: Vec<Accepted>,
     /// The first bad line.
     pub damage: Option<Damage>,
     /// How many lines do not continue the chain.
@@ -65,6 +68,13 @@ pub fn verify(dir: &Path, anchors: &[Anchor]) -> Result<Report, JournalError> {
     let snapshot = Snapshot::newest(dir)?;
     let (start, missing) = chain_start(&files, snapshot.as_ref())?;
     let mut wanted: BTreeMap<u64, Option<Head>> = anchors.iter().map(|a| (a.seq, None)).collect();
+    let Note { lost, accepted, .. } = Note::read(dir)?;
+    let accepted_heads = accepted.iter().map(|accepted| &accepted.damage);
+    let missing_heads: Vec<_> =
+        lost.iter().chain(accepted_heads).filter(|damage| damage.proved.is_some()).collect();
+    for head in missing_heads.iter().filter_map(|damage| damage.proved.as_ref()) {
+        wanted.entry(head.head.seq).or_insert(None);
+    }
     let pruned = snapshot.map(|snapshot| snapshot.through);
     let mut seen = |head: Head| {
         if let Some(found) = wanted.get_mut(&head.seq) {
@@ -90,10 +100,16 @@ pub fn verify(dir: &Path, anchors: &[Anchor]) -> Result<Report, JournalError> {
     };
     let anchors = anchors.iter().map(|anchor| (*anchor, compare(anchor))).collect();
     let bad_lines = finder.bad_lines();
-    let damage = missing.or(finder.finish());
+    let is_back = |damage: &Damage| {
+        let proved = damage.proved.as_ref().map(|proved| proved.head);
+        proved.is_some_and(|head| wanted[&head.seq] == Some(head))
+    };
+    let lost = missing_heads.into_iter().find(|damage| !is_back(damage)).cloned();
+    let damage = lost.or(missing).or(finder.finish());
     let torn_bytes = walked.torn.map_or(0, |torn| torn.bytes);
     let files = files.len();
-    Ok(Report { files, lines, start, head: walked.head, damage, bad_lines, torn_bytes, anchors })
+    let head = walked.head;
+    Ok(Report { files, lines, start, head, accepted, damage, bad_lines, torn_bytes, anchors })
 }
 
 /// Hands out lines of the log in `dir` from number `from_seq` on, at most `limit`.

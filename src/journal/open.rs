@@ -5,11 +5,14 @@ use super::{
     append::Appender,
     commit::Requests,
     committer::Committer,
-    damage, files,
+    damage::Proved,
+    files,
     index::Index,
     media::{Media, make_read_only},
+    prune::records,
     recover::{Recovered, recover},
     shared::Shared,
+    snapshot::Snapshot,
     survey::{Survey, Torn},
 };
 use crate::{
@@ -48,6 +51,8 @@ pub struct JournalOptions {
     pub file_bytes_max: u64,
     /// Whole files are pruned no earlier; at least 365.
     pub keep_days: u32,
+    /// Lines that the log must have, as something outside it says: the heads in receipts.
+    pub witnesses: Vec<Proved>,
     /// The index's cache; sled takes up to three times as much memory.
     pub cache_bytes: u64,
 }
@@ -65,6 +70,7 @@ impl JournalOptions {
             progress_lag_ms_max: 1000,
             file_bytes_max: 64 << 20,
             keep_days: Self::KEEP_DAYS_MIN,
+            witnesses: Vec::new(),
             cache_bytes: 1 << 20,
         }
     }
@@ -73,7 +79,7 @@ impl JournalOptions {
 /// What opening found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenReport {
-    /// The last line of the log.
+    /// The line the log goes on from: its last one, or the last that is proved.
     pub head: Head,
     /// Lines folded into the index to bring it up to the log.
     pub lines_folded: u64,
@@ -83,6 +89,8 @@ pub struct OpenReport {
     pub rebuilt: Option<String>,
     /// The first bad line, if the log is damaged.
     pub damage: Option<Damage>,
+    /// The damage was not known before this open.
+    pub damage_is_news: bool,
 }
 
 /// Bytes cut off the end of the log, never part of an acknowledged line.
@@ -100,7 +108,16 @@ impl OpenReport {
             NewFact::from(Fact::LogRepaired { cut_bytes: bytes, kept_as })
         });
         let rebuilt = self.rebuilt.clone().map(|words| NewFact::from(Fact::IndexRebuilt { words }));
-        cut.into_iter().chain(rebuilt).collect()
+        let damage = self.damage.as_ref().filter(|_| self.damage_is_news);
+        let damage = damage.map(|damage| {
+            NewFact::from(Fact::LogDamaged {
+                first_seq: damage.first_seq,
+                last_seq: damage.last_seq,
+                proved_hash: damage.proved.as_ref().map(|proved| proved.head.hash),
+                words: damage.to_string(),
+            })
+        });
+        cut.into_iter().chain(rebuilt).chain(damage).collect()
     }
 }
 
@@ -120,24 +137,40 @@ pub(super) fn open(
     }
     let lock = take_lock(dir)?;
     check_index_is_free(&options.index_dir)?;
-    let survey = Survey::take(dir)?;
+    let mut survey = Survey::take(dir, &options.witnesses)?;
     let cut = survey.torn.as_ref().map(cut_off).transpose()?;
     for (_, finished) in survey.files.iter().rev().skip(1) {
         // A crash may have come between beginning a file and marking the one before.
         make_read_only(finished).map_err(|source| JournalError::io("end", finished, source))?;
     }
-    let Recovered { index, rebuilt, lines_folded, damage: found } =
+    let Recovered { index, rebuilt, lines_folded, damage: found, proved } =
         recover(&options, &survey, fold, now)?;
-    if let Some(found) = &found {
-        damage::write_note(dir, found)?;
+    found.map_or(Ok(()), |found| survey.add(dir, found))?;
+    if let Some(head) = proved {
+        let by = format!("the index, which had seen line {}", head.seq);
+        survey.add_proved(dir, Proved { head, by })?;
+        if head.seq > survey.head.seq {
+            rescue(dir, head, &index)?;
+        }
     }
-    let damage = survey.damage.clone().or(found);
-    let appender = Appender::new(dir, media, options.file_bytes_max, &survey)?;
+    let appender = Appender::new(dir, media, options.file_bytes_max, &survey, now)?;
+    let (head, damage) = (survey.tail(), survey.damage().cloned());
+    let damage_is_news = survey.is_news;
     let report =
-        OpenReport { head: survey.head, lines_folded, cut, rebuilt, damage: damage.clone() };
-    let shared = Shared::new(options.index_dir.clone(), options.boot.clone(), survey.head, damage);
+        OpenReport { head, lines_folded, cut, rebuilt, damage: damage.clone(), damage_is_news };
+    let shared = Shared::new(options.index_dir.clone(), options.boot.clone(), head, damage);
     let journal = start(options, fold, lock, appender, index, Arc::new(shared))?;
     Ok((journal, report))
+}
+
+/// Puts what the index alone remembers beside the log, where it outlives the index.
+fn rescue(dir: &Path, through: Head, index: &Index) -> Result<(), JournalError> {
+    if Snapshot::rescued(dir)?.is_some_and(|found| found.through == through) {
+        return Ok(());
+    }
+    let count = records(index.tree()).count() as u64;
+    Snapshot::rescue(dir, through, count, records(index.tree()))?;
+    Ok(())
 }
 
 fn start(

@@ -1,8 +1,11 @@
 //! Letting old log files go: never before what they led to is in a durable snapshot.
 
 use super::{
-    Damage, Journal, JournalError, damage, files,
+    Damage, Journal, JournalError,
+    damage::DamageFinder,
+    files,
     index::{APPLIED, Index},
+    note::Note,
     recover::fold_all,
     snapshot::{Record, Snapshot},
     survey::{LogFiles, chain_start},
@@ -21,7 +24,7 @@ pub enum Pruned {
     Nothing,
     /// These many files, up to this line, were folded into a snapshot and removed.
     Done { through: Head, files: usize },
-    /// A damaged log is evidence itself: nothing is removed.
+    /// A damaged log is evidence itself, accepted or not: nothing is removed.
     Refused(Damage),
 }
 
@@ -30,6 +33,10 @@ pub(super) fn prune(journal: &Journal, now: Timestamp) -> Result<Pruned, Journal
         return Ok(Pruned::Refused(damage));
     }
     let dir = &journal.options.dir;
+    let mut note = Note::read(dir)?;
+    if let Some(accepted) = note.accepted.first() {
+        return Ok(Pruned::Refused(accepted.damage.clone()));
+    }
     let files = files::list(dir)?;
     let keep = SignedDuration::from_hours(24 * i64::from(journal.options.keep_days));
     let old = files_before(&files, now.saturating_sub(keep).unwrap_or(Timestamp::MIN))?;
@@ -47,8 +54,9 @@ pub(super) fn prune(journal: &Journal, now: Timestamp) -> Result<Pruned, Journal
         match take_snapshot(journal, old, snapshot.as_ref())? {
             Ok(taken) => snapshot = Some(taken),
             Err(damage) => {
-                damage::write_note(dir, &damage)?;
-                journal.shared.set_damage(damage.clone());
+                note.settle(Some(damage.clone()));
+                note.keep(dir)?;
+                journal.shared.set_damage(Some(damage.clone()));
                 return Ok(Pruned::Refused(damage));
             }
         }
@@ -94,8 +102,8 @@ fn take_snapshot(
     let scratch = scratch_dir(&options.index_dir);
     remove_scratch(&scratch)?;
     let (start, missing) = chain_start(old, last)?;
-    let mut index = Index::create(&scratch, &options.boot, options.cache_bytes)?;
-    let (_, found) = fold_all(&mut index, last, old, start, journal.fold)?;
+    let mut index = Index::create(&scratch, &options.boot, &options.dock, options.cache_bytes)?;
+    let (_, found) = fold_all(&mut index, last, old, start, journal.fold, DamageFinder::default())?;
     if let Some(damage) = missing.or(found) {
         drop(index);
         remove_scratch(&scratch)?;
@@ -110,7 +118,8 @@ fn take_snapshot(
     Ok(Ok(taken))
 }
 
-fn records(tree: sled::Tree) -> impl Iterator<Item = Record> {
+/// Every record of an index but its own.
+pub(super) fn records(tree: sled::Tree) -> impl Iterator<Item = Record> {
     let mut pairs = tree.iter();
     std::iter::from_fn(move || super::overlay::next_pair(&mut pairs).transpose())
         .map(|pair| pair.map(|(key, value)| (key.to_vec(), value.to_vec())))

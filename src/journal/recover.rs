@@ -33,6 +33,8 @@ pub(super) struct Recovered {
     pub lines_folded: u64,
     /// Found on the way through the log.
     pub damage: Option<Damage>,
+    /// The last line the index has seen, where the log has it not.
+    pub proved: Option<Head>,
 }
 
 /// Opens the index, catches it up, or sets it aside and makes it again.
@@ -43,29 +45,52 @@ pub(super) fn recover(
     now: Timestamp,
 ) -> Result<Recovered, JournalError> {
     let dir = &options.index_dir;
-    let left = Index::open_left(dir, &options.boot, options.cache_bytes).map_err(Stale::from);
+    let left = Index::open_left(dir, &options.boot, &options.dock, options.cache_bytes);
+    let left = left.map_err(Stale::from);
     let caught_up = left.and_then(|mut index| {
-        let lines_folded = catch_up(&mut index, survey, fold)?;
-        Ok(Recovered { index, rebuilt: None, lines_folded, damage: None })
+        let (lines_folded, proved) = match catch_up(&mut index, survey, fold)? {
+            Caught::Up(lines) => (lines, None),
+            // It alone remembers what the missing lines said: nothing is sealed or stored twice.
+            Caught::Ahead(applied) => (0, Some(applied)),
+        };
+        Ok(Recovered { index, rebuilt: None, lines_folded, damage: None, proved })
     });
-    let words = match caught_up {
+    let (words, proved) = match caught_up {
         Ok(recovered) => return Ok(recovered),
         Err(Stale::Log(error)) => return Err(error),
-        Err(Stale::Index(words)) => words,
+        Err(Stale::Index(words)) => (words, None),
+        Err(Stale::Elsewhere(words, applied)) => (words, Some(applied)),
     };
     set_aside(dir, now)?;
-    let mut index = Index::create(dir, &options.boot, options.cache_bytes)?;
-    let (snapshot, files) = (survey.snapshot.as_ref(), &survey.files);
-    let (lines_folded, damage) = fold_all(&mut index, snapshot, files, survey.start, fold)?;
+    let mut index = Index::create(dir, &options.boot, &options.dock, options.cache_bytes)?;
+    let rescued = Snapshot::rescued(&options.dir)?;
+    let base = [survey.snapshot.as_ref(), rescued.as_ref()].into_iter().flatten();
+    let base = base.max_by_key(|snapshot| snapshot.through.seq);
+    let finder = DamageFinder::passing(&survey.note.accepted);
+    let (lines_folded, damage) =
+        fold_all(&mut index, base, &survey.files, survey.start, fold, finder)?;
     let is_first = survey.head.seq == 0 && words == MISSING;
-    Ok(Recovered { index, rebuilt: (!is_first).then_some(words), lines_folded, damage })
+    let rebuilt = (!is_first).then_some(words);
+    // What lies in a stretch known to be missing proves nothing new.
+    let proved = proved.filter(|applied| !survey.is_missing(applied.seq));
+    Ok(Recovered { index, rebuilt, lines_folded, damage, proved })
 }
 
 /// What [`Index::open_left`] says of an index that is not there.
 const MISSING: &str = "it was missing";
 
+/// How catching up ended.
+enum Caught {
+    /// So many lines were folded.
+    Up(u64),
+    /// The index has seen more than the log has: lines were taken from the log's end.
+    Ahead(Head),
+}
+
 /// Why catching up did not work.
 enum Stale {
+    /// The index is sound, and its last line is not one of this log.
+    Elsewhere(String, Head),
     /// The index is no good: make it again.
     Index(String),
     /// The log cannot be read: nothing helps.
@@ -88,15 +113,17 @@ impl From<JournalError> for Stale {
 }
 
 /// Folds the lines the index has not seen, after finding the last one it has seen in the log.
-fn catch_up(index: &mut Index, survey: &Survey, fold: FoldFn) -> Result<u64, Stale> {
+fn catch_up(index: &mut Index, survey: &Survey, fold: FoldFn) -> Result<Caught, Stale> {
     let applied = index.applied()?.ok_or_else(|| Stale::Index("it was empty".into()))?;
     if applied == survey.head {
-        return Ok(0);
+        return Ok(Caught::Up(0));
     }
-    if applied.seq >= survey.head.seq {
-        let (seq, last) = (applied.seq, survey.head.seq);
-        let words = format!("it had seen line {seq} and the log ends with another line {last}");
-        return Err(Stale::Index(words));
+    if applied.seq > survey.head.seq {
+        return Ok(Caught::Ahead(applied));
+    }
+    if applied.seq == survey.head.seq {
+        let words = format!("the log ends with another line {} than it had seen", applied.seq);
+        return Err(Stale::Elsewhere(words, applied));
     }
     let (from, start) = file_after(survey, applied.seq)?;
     let mut is_known = start == applied;
@@ -111,9 +138,9 @@ fn catch_up(index: &mut Index, survey: &Survey, fold: FoldFn) -> Result<u64, Sta
     })?;
     if !is_known {
         let words = format!("the last line it had seen, {}, is not in this log", applied.seq);
-        return Err(Stale::Index(words));
+        return Err(Stale::Elsewhere(words, applied));
     }
-    Ok(folding.finish()?)
+    Ok(Caught::Up(folding.finish()?))
 }
 
 /// The last file that begins at or before the line after `seq`, and where its chain begins.
@@ -135,6 +162,7 @@ pub(super) fn fold_all(
     files: &LogFiles,
     start: Head,
     fold: FoldFn,
+    mut finder: DamageFinder,
 ) -> Result<(u64, Option<Damage>), JournalError> {
     let mut damage = None;
     let mut through = Head::GENESIS;
@@ -149,10 +177,10 @@ pub(super) fn fold_all(
                 first_seq: 1,
                 last_seq: snapshot.through.seq,
                 words: "the snapshot is damaged; what was folded into it is not known".into(),
+                proved: None,
             });
         }
     }
-    let mut finder = DamageFinder::default();
     folding.at = Some(through);
     walk(files, start, &mut |step| {
         step.note_in(&mut finder);

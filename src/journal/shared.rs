@@ -56,8 +56,8 @@ impl Shared {
         lock(&self.damage).clone()
     }
 
-    pub fn set_damage(&self, damage: Damage) {
-        lock(&self.damage).get_or_insert(damage);
+    pub fn set_damage(&self, damage: Option<Damage>) {
+        *lock(&self.damage) = damage;
     }
 
     /// An index that failed a reader must not be opened again; the journal stops.

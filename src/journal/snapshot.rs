@@ -4,6 +4,9 @@
 //! `{"bwvdock_snapshot":1,"through_seq":N,"through_hash":HEX,"count":N}`, then one line a record
 //! (base64 of the key, a space, base64 of the value; ordered by key), last the SHA-256 of every
 //! byte before, in hexadecimal. A file under this name is whole: it is renamed after its sync.
+//!
+//! `rescue-<seq>.jsonl` has the same format: the state up to a line that was taken from the end of
+//! the log, as the index alone remembered it. It accounts for no missing line.
 
 use super::{
     JournalError, files,
@@ -20,6 +23,8 @@ use std::{
 };
 
 const VERSION: u32 = 1;
+const SNAPSHOT: &str = "snapshot-";
+const RESCUE: &str = "rescue-";
 
 /// A snapshot whose header was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,14 +52,23 @@ impl Snapshot {
         Ok(Self::list(dir)?.pop())
     }
 
+    /// The state up to the furthest line that was lost and that the index had seen.
+    pub fn rescued(dir: &Path) -> Result<Option<Self>, JournalError> {
+        Ok(Self::list_named(dir, RESCUE)?.pop())
+    }
+
     /// All snapshots with a header that can be read, the furthest last.
     pub fn list(dir: &Path) -> Result<Vec<Self>, JournalError> {
+        Self::list_named(dir, SNAPSHOT)
+    }
+
+    fn list_named(dir: &Path, prefix: &str) -> Result<Vec<Self>, JournalError> {
         let failed = |source| JournalError::io("list", dir, source);
         let mut found = Vec::new();
         for entry in fs::read_dir(dir).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
             let name = files::name_of(&path);
-            if name.starts_with("snapshot-") && name.ends_with(".jsonl") {
+            if name.starts_with(prefix) && name.ends_with(".jsonl") {
                 found.extend(Self::read_header(&path)?);
             }
         }
@@ -82,7 +96,27 @@ impl Snapshot {
         count: u64,
         records: impl Iterator<Item = Record>,
     ) -> Result<Self, JournalError> {
-        let path = dir.join(format!("snapshot-{}.jsonl", through.seq));
+        Self::write_named(dir, SNAPSHOT, through, count, records)
+    }
+
+    /// As [`Self::write`], for what the index remembers of lines that are gone.
+    pub fn rescue(
+        dir: &Path,
+        through: Head,
+        count: u64,
+        records: impl Iterator<Item = Record>,
+    ) -> Result<Self, JournalError> {
+        Self::write_named(dir, RESCUE, through, count, records)
+    }
+
+    fn write_named(
+        dir: &Path,
+        prefix: &str,
+        through: Head,
+        count: u64,
+        records: impl Iterator<Item = Record>,
+    ) -> Result<Self, JournalError> {
+        let path = dir.join(format!("{prefix}{}.jsonl", through.seq));
         let tmp = path.with_extension("tmp");
         let failed = |source| JournalError::io("write", &tmp, source);
         let file = File::create(&tmp).map_err(failed)?;

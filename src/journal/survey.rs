@@ -2,9 +2,10 @@
 
 use super::{
     JournalError,
-    damage::{self, Damage, DamageFinder},
+    damage::{Damage, DamageFinder, Proved},
     files::{self, LogName},
     lines::{LineReader, Piece},
+    note::{Accepted, Note},
     snapshot::Snapshot,
 };
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     types::fact::Entry,
 };
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -156,6 +158,7 @@ pub(super) fn chain_start(
         first_seq: pruned.seq + 1,
         last_seq: before.seq.max(pruned.seq + 1),
         words: format!("the log begins at line {}; what was before is missing", entry.seq),
+        proved: None,
     });
     Ok((before, damage))
 }
@@ -166,44 +169,149 @@ pub(super) struct Survey {
     pub files: Vec<(LogName, PathBuf)>,
     pub snapshot: Option<Snapshot>,
     pub start: Head,
+    /// The last line there is.
     pub head: Head,
     pub torn: Option<Torn>,
-    pub damage: Option<Damage>,
+    pub note: Note,
+    /// The open damage was not known before.
+    pub is_news: bool,
 }
 
 impl Survey {
     /// Looks at the whole newest file, and at the first and last line of every older one; at every
-    /// line of all of them if damage was noted before, to see whether it is still there.
-    pub fn take(dir: &Path) -> Result<Self, JournalError> {
-        let files = files::list(dir)?;
-        let snapshot = Snapshot::newest(dir)?;
-        let (start, missing) = chain_start(&files, snapshot.as_ref())?;
-        let noted = damage::note_path(dir).exists();
-        let older = if noted { 0 } else { files.len().saturating_sub(1) };
-        let (carried, broken) = check_links(&files[..older], start)?;
-        let mut finder = DamageFinder::default();
-        let walked = walk(&files[older..], carried, &mut |step| {
-            step.note_in(&mut finder);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        let damage = missing.or(broken).or(finder.finish());
-        match &damage {
-            Some(damage) => damage::write_note(dir, damage)?,
-            None if noted => damage::remove_note(dir)?,
-            None => {}
+    /// line of all of them if damage was noted before, to see whether it is still there. Compares
+    /// with what `witnesses` outside the log prove.
+    pub fn take(dir: &Path, witnesses: &[Proved]) -> Result<Self, JournalError> {
+        let mut note = Note::read(dir)?;
+        let known = note.open.clone();
+        let looked = look(dir, &mut note, witnesses)?;
+        note.keep(dir)?;
+        let is_news = note.open != known;
+        let Looked { files, snapshot, start, walked } = looked;
+        Ok(Self { files, snapshot, start, head: walked.head, torn: walked.torn, note, is_news })
+    }
+
+    /// The first damage that nobody has accepted.
+    pub fn damage(&self) -> Option<&Damage> {
+        self.note.open.as_ref()
+    }
+
+    /// The line the next one must continue: the last there is, or the last that is proved where
+    /// the end of the log is gone. So the lines that are missing keep their place.
+    pub fn tail(&self) -> Head {
+        let proved = self.note.furthest().and_then(|damage| damage.proved.as_ref());
+        proved
+            .map(|proved| proved.head)
+            .filter(|head| head.seq > self.head.seq)
+            .unwrap_or(self.head)
+    }
+
+    /// Takes note of damage found after the survey.
+    pub fn add(&mut self, dir: &Path, damage: Damage) -> Result<(), JournalError> {
+        if self.note.is_accepted(&damage) {
+            return Ok(());
         }
-        Ok(Self { files, snapshot, start, head: walked.head, torn: walked.torn, damage })
+        if damage.proved.is_some() {
+            self.note.add_lost(&damage);
+        }
+        let is_more = |open: &Damage| {
+            damage.proved.is_some() && open.is_within(&damage) && !damage.is_within(open)
+        };
+        if self.note.open.as_ref().is_none_or(is_more) {
+            self.is_news = true;
+            self.note.open = Some(damage);
+        }
+        self.note.keep(dir)
+    }
+
+    /// Takes note of a line that the index has seen and that is not in the log.
+    pub fn add_proved(&mut self, dir: &Path, proved: Proved) -> Result<(), JournalError> {
+        let file = newest_name(&self.files);
+        let damage = match proved.head.seq > self.head.seq {
+            true => Damage::lost(file, self.head, proved),
+            false => Damage::rewritten(file, proved),
+        };
+        self.add(dir, damage)
+    }
+
+    /// Whether the line is one of those known to be missing.
+    pub fn is_missing(&self, seq: u64) -> bool {
+        let accepted = self.note.accepted.iter().map(|accepted| &accepted.damage);
+        let mut known = self.note.open.iter().chain(&self.note.lost).chain(accepted);
+        known.any(|damage| (damage.first_seq..=damage.last_seq).contains(&seq))
     }
 }
 
+fn newest_name(files: &LogFiles) -> String {
+    files.last().map_or_else(|| "custody log".into(), |(_, path)| files::name_of(path))
+}
+
+/// What a look at the log saw.
+pub(super) struct Looked {
+    files: Vec<(LogName, PathBuf)>,
+    snapshot: Option<Snapshot>,
+    start: Head,
+    walked: Walked,
+}
+
+/// Looks at the log and brings the note up to what is seen.
+pub(super) fn look(
+    dir: &Path,
+    note: &mut Note,
+    witnesses: &[Proved],
+) -> Result<Looked, JournalError> {
+    let files = files::list(dir)?;
+    let snapshot = Snapshot::newest(dir)?;
+    let (start, missing) = chain_start(&files, snapshot.as_ref())?;
+    let older = if note.is_open() { 0 } else { files.len().saturating_sub(1) };
+    let (carried, broken) = check_links(&files[..older], start, &note.accepted)?;
+    let mut finder = DamageFinder::passing(&note.accepted);
+    let proved = note.lost.iter().filter_map(|damage| damage.proved.as_ref()).chain(witnesses);
+    let mut met: BTreeMap<u64, Option<Head>> = proved.map(|p| (p.head.seq, None)).collect();
+    let walked = walk(&files[older..], carried, &mut |step| {
+        step.note_in(&mut finder);
+        if let Some(met) = met.get_mut(&step.head.seq) {
+            met.get_or_insert(step.head);
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let at = |seq: u64| met.get(&seq).copied().flatten();
+    // A line that is back in its place heals what was missing with it.
+    let is_back = |p: &Proved| at(p.head.seq) == Some(p.head);
+    note.lost.retain(|damage| !damage.proved.as_ref().is_some_and(is_back));
+    let name = newest_name(&files);
+    let beyond = |p: &&Proved| p.head.seq > walked.head.seq;
+    if let Some(furthest) = witnesses.iter().filter(beyond).max_by_key(|p| p.head.seq) {
+        note.add_lost(&Damage::lost(name.clone(), walked.head, furthest.clone()));
+    }
+    let differs = |p: &&Proved| at(p.head.seq).is_some_and(|found| found != p.head);
+    let first = witnesses.iter().filter(differs).map(|p| p.head.seq).min();
+    let last = witnesses.iter().filter(differs).max_by_key(|p| p.head.seq);
+    if let (Some(first_seq), Some(last)) = (first, last) {
+        note.add_lost(&Damage { first_seq, ..Damage::rewritten(name, last.clone()) });
+    }
+    let seen = missing.into_iter().chain(broken).chain(finder.finish());
+    let open = note.lost.first().cloned().into_iter().chain(seen);
+    let open = open.into_iter().find(|damage| !note.is_accepted(damage));
+    note.settle(open);
+    Ok(Looked { files, snapshot, start, walked })
+}
+
 /// Follows the chain from file to file by their ends only.
-fn check_links(files: &LogFiles, start: Head) -> Result<(Head, Option<Damage>), JournalError> {
+fn check_links(
+    files: &LogFiles,
+    start: Head,
+    accepted: &[Accepted],
+) -> Result<(Head, Option<Damage>), JournalError> {
     let mut carried = start;
-    let mut damage = None;
+    let mut first = None;
     for (_, path) in files {
         let mut bad = |line, seq: u64, words: String| {
             let file = files::name_of(path);
-            damage.get_or_insert(Damage { file, line, first_seq: seq, last_seq: seq, words });
+            let damage = Damage { file, line, first_seq: seq, last_seq: seq, words, proved: None };
+            if !accepted.iter().any(|accepted| damage.is_within(&accepted.damage)) {
+                first.get_or_insert(damage);
+            }
         };
         let Some(first) = files::first_entry(path)? else {
             bad(1, carried.seq + 1, "the first line cannot be read".into());
@@ -225,5 +333,5 @@ fn check_links(files: &LogFiles, start: Head) -> Result<(Head, Option<Damage>), 
             }
         };
     }
-    Ok((carried, damage))
+    Ok((carried, first))
 }

@@ -1,9 +1,11 @@
 //! The release rule: the only place that may say a segment can be erased from its camera.
 //!
 //! **The rule is data**: [`CONDITIONS`] is the whole of it, in order. Every condition must hold;
-//! one that cannot be judged does not hold. An [`ErasePermit`] has no other maker than
-//! [`evaluate`], and the camera door asks for one, so code that erases without the rule does not
-//! compile. The evidence is read from the folded state, which only holds facts already on disk.
+//! one that cannot be judged does not hold. What the rule allows is an [`Approval`], which only
+//! [`evaluate`] makes. It becomes an [`ErasePermit`] by a fresh read of the file that equals what was
+//! sealed (or at once, where the force decided so, or where such a read was made just now). The
+//! camera door asks for a permit, so code that erases without the rule, or without the read, does
+//! not compile. The evidence is read from the folded state, which only holds facts already on disk.
 
 use crate::types::{
     FileKind, ObjectId, ReceiptLevel, SegmentId, Sha256Digest, Verdict,
@@ -23,7 +25,14 @@ pub struct Policy {
     pub age_min: SignedDuration,
     /// Whether a segment without a digest of its camera may go after two equal reads.
     pub erase_unverified: bool,
+    /// Whether a file is read whole once more, and compared with what was sealed, immediately
+    /// before it is erased.
+    pub reread: bool,
 }
+
+/// A read of the file on the camera no older than this, in the same docking, counts as made
+/// immediately before the erase.
+pub const READ_FRESH_FOR: SignedDuration = SignedDuration::from_secs(60);
 
 /// Everything the rule looks at for one segment.
 #[derive(Debug, Clone)]
@@ -37,12 +46,16 @@ pub struct Evidence<'a> {
     pub described: bool,
     /// An independent second read of the source, if there was one.
     pub second_read: Option<Hashed>,
+    /// How long ago, in this docking, the camera was last read and gave what was sealed.
+    pub reread_age: Option<SignedDuration>,
     /// Why somebody holds it, if somebody does.
     pub held: Option<&'a str>,
     /// The camera's profile and the bay both allow erasing.
     pub erase_allowed: bool,
     /// Other files of the recording are still on the camera and need this one to be understood.
     pub needed_by_others: bool,
+    /// The recording names files that never arrived, or lost some, and nobody acknowledged it.
+    pub incomplete: bool,
     /// The journal holds a damaged line that could concern this segment.
     pub journal_damaged: bool,
 }
@@ -74,6 +87,7 @@ pub enum Obstacle {
     SecondReadDiffers,
     Held(String),
     NeededByOthers,
+    Incomplete,
     TooYoung { until: Timestamp },
     JournalDamaged,
 }
@@ -113,8 +127,13 @@ impl Obstacle {
             Self::SecondReadDiffers => {
                 "two reads of the camera differ: take the camera out of service"
             }
+            Self::Incomplete => {
+                "look for the missing files; `bwvdock acknowledge` when it is known why they are"
+            }
             Self::Held(_) => "`bwvdock unhold` when the reason is gone",
-            Self::JournalDamaged => "run `bwvdock custody verify`; keep every camera as it is",
+            Self::JournalDamaged => {
+                "keep every camera as it is; `bwvdock doctor` names the damage and what to do"
+            }
             Self::NotSealed
             | Self::NoReceipt
             | Self::NotDescribed
@@ -145,8 +164,11 @@ impl fmt::Display for Obstacle {
             Self::SecondReadDiffers => f.write_str("a second read of the camera gave other bytes"),
             Self::Held(reason) => write!(f, "it is held: {reason}"),
             Self::NeededByOthers => f.write_str("files it describes are still on the camera"),
+            Self::Incomplete => {
+                f.write_str("files that its recording names are missing; it tells of them")
+            }
             Self::TooYoung { until } => write!(f, "it stays on the camera until {until}"),
-            Self::JournalDamaged => f.write_str("the custody log has a damaged line"),
+            Self::JournalDamaged => f.write_str("the custody log is damaged"),
         }
     }
 }
@@ -196,6 +218,9 @@ pub const CONDITIONS: &[(&str, Check)] = &[
     ("not needed by others", |_, e, _| {
         (!e.needed_by_others).then_some(()).ok_or(Obstacle::NeededByOthers)
     }),
+    ("recording complete or accounted for", |_, e, _| {
+        (!e.incomplete).then_some(()).ok_or(Obstacle::Incomplete)
+    }),
 ];
 
 fn digest_matched(policy: &Policy, e: &Evidence<'_>, _: Timestamp) -> Result<(), Obstacle> {
@@ -219,7 +244,72 @@ fn digest_matched(policy: &Policy, e: &Evidence<'_>, _: Timestamp) -> Result<(),
     }
 }
 
-/// The right to erase one file from one camera. Only [`evaluate`] can make one.
+/// What the rule allows for one file of one camera. Only [`evaluate`] can make one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Approval {
+    segment: SegmentId,
+    source: Source,
+    plain: Hashed,
+    receipt: Sha256Digest,
+    words: String,
+    needs_read: bool,
+}
+
+impl Approval {
+    pub fn segment(&self) -> SegmentId {
+        self.segment
+    }
+
+    /// What the file looked like when it was sealed.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// What was sealed: a fresh read must give the same.
+    pub fn plain(&self) -> Hashed {
+        self.plain
+    }
+
+    /// SHA-256 of the receipt file this stands on.
+    pub fn receipt(&self) -> Sha256Digest {
+        self.receipt
+    }
+
+    /// Why, for the custody log.
+    pub fn words(&self) -> &str {
+        &self.words
+    }
+
+    /// Whether the file must be read before it may be erased.
+    pub fn needs_read(&self) -> bool {
+        self.needs_read
+    }
+
+    /// The permit, where no further read is asked for.
+    pub fn without_read(self) -> Option<ErasePermit> {
+        (!self.needs_read).then(|| self.permit())
+    }
+
+    /// The permit, by a read made now; none if it gave anything but what was sealed.
+    pub fn confirmed_by(self, read: Hashed) -> Option<ErasePermit> {
+        (read == self.plain).then(|| self.permit())
+    }
+
+    fn permit(self) -> ErasePermit {
+        let Self { segment, source, receipt, words, .. } = self;
+        ErasePermit { segment, source, receipt, words }
+    }
+}
+
+/// An approval out of thin air, for the tests of what comes after it only.
+#[cfg(test)]
+pub(crate) fn approval_for_test(source: Source, plain: Hashed, needs_read: bool) -> Approval {
+    let segment = SegmentId(uuid::Uuid::nil());
+    let (receipt, words) = (Sha256Digest([0; 32]), String::new());
+    Approval { segment, source, plain, receipt, words, needs_read }
+}
+
+/// The right to erase one file from one camera. Only an [`Approval`] can become one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ErasePermit {
     segment: SegmentId,
@@ -258,7 +348,7 @@ impl ErasePermit {
 /// What the rule says.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Decision {
-    Release(ErasePermit),
+    Release(Approval),
     /// Everything else holds: read the source a second time, then ask again.
     ReadAgain,
     Stay(Vec<Obstacle>),
@@ -272,15 +362,24 @@ pub fn evaluate(policy: &Policy, evidence: &Evidence<'_>, now: Timestamp) -> Dec
         return Decision::ReadAgain;
     }
     match (obstacles.is_empty(), evidence.sealed, evidence.receipt) {
-        (true, Some(sealed), Some((receipt, _))) => Decision::Release(ErasePermit {
-            segment: evidence.segment.id,
-            source: evidence.segment.source.clone(),
-            receipt: receipt.sha256,
-            words: format!(
-                "{}, {}, every condition of the rule held",
-                sealed.verdict, receipt.level
-            ),
-        }),
+        (true, Some(sealed), Some((receipt, _))) => {
+            let fresh = evidence
+                .reread_age
+                .is_some_and(|age| (SignedDuration::ZERO..=READ_FRESH_FOR).contains(&age));
+            let needs_read = policy.reread && !fresh;
+            let read = if needs_read { "; to be read again and compared first" } else { "" };
+            Decision::Release(Approval {
+                segment: evidence.segment.id,
+                source: evidence.segment.source.clone(),
+                plain: sealed.plain,
+                receipt: receipt.sha256,
+                words: format!(
+                    "{}, {}, every condition of the rule held{read}",
+                    sealed.verdict, receipt.level
+                ),
+                needs_read,
+            })
+        }
         _ => Decision::Stay(obstacles),
     }
 }

@@ -10,6 +10,7 @@ fn policy() -> Policy {
         level_min: ReceiptLevel::ReadBack,
         age_min: SignedDuration::from_hours(1),
         erase_unverified: true,
+        reread: true,
     }
 }
 
@@ -54,9 +55,11 @@ fn good<'a>(segment: &'a Segment, receipt: &'a ReceiptRef) -> Evidence<'a> {
         receipt: Some((receipt, OBJECT)),
         described: true,
         second_read: None,
+        reread_age: None,
         held: None,
         erase_allowed: true,
         needed_by_others: false,
+        incomplete: false,
         journal_damaged: false,
     }
 }
@@ -95,6 +98,7 @@ fn each_condition_alone_keeps_it_on_the_camera() {
     stays(&Evidence { held: Some("case 7"), ..base.clone() }, Obstacle::Held("case 7".into()));
     stays(&Evidence { erase_allowed: false, ..base.clone() }, Obstacle::EraseNotAllowed);
     stays(&Evidence { needed_by_others: true, ..base.clone() }, Obstacle::NeededByOthers);
+    stays(&Evidence { incomplete: true, ..base.clone() }, Obstacle::Incomplete);
     stays(&Evidence { journal_damaged: true, ..base.clone() }, Obstacle::JournalDamaged);
     let weak = ReceiptRef { level: ReceiptLevel::Md5PerPart, ..receipt.clone() };
     stays(
@@ -111,7 +115,9 @@ fn each_condition_alone_keeps_it_on_the_camera() {
 #[test]
 fn no_unsound_verdict_is_ever_released() {
     let (sound, receipt) = (segment(Some(hashed().sha256)), receipt());
-    for verdict in [Verdict::Mismatched, Verdict::Partial, Verdict::Unreadable] {
+    for verdict in
+        [Verdict::BadSignature, Verdict::Mismatched, Verdict::Partial, Verdict::Unreadable]
+    {
         let mut evidence = good(&sound, &receipt);
         evidence.sealed = Some(Sealed { verdict, ..evidence.sealed.unwrap() });
         stays(&evidence, Obstacle::Unsound(verdict));
@@ -160,4 +166,27 @@ fn a_clock_set_back_delays_and_never_hastens() {
     let (segment, receipt) = (segment(Some(hashed().sha256)), receipt());
     let decision = evaluate(&policy(), &good(&segment, &receipt), at(-100));
     assert_eq!(decision, Decision::Stay(vec![Obstacle::TooYoung { until: at(3600) }]));
+}
+
+#[test]
+fn no_permit_without_a_fresh_read_that_gives_what_was_sealed() {
+    let (segment, receipt) = (segment(Some(hashed().sha256)), receipt());
+    let approval = |policy: Policy, reread_age| {
+        let evidence = Evidence { reread_age, ..good(&segment, &receipt) };
+        match evaluate(&policy, &evidence, at(7200)) {
+            Decision::Release(approval) => approval,
+            other => panic!("{other:?}"),
+        }
+    };
+    let ago = |seconds| Some(SignedDuration::from_secs(seconds));
+    for age in [None, ago(61), ago(-1)] {
+        assert!(approval(policy(), age).needs_read(), "{age:?}");
+        assert_eq!(approval(policy(), age).without_read(), None);
+        assert!(approval(policy(), age).confirmed_by(hashed()).is_some());
+        let replaced = Hashed { size: 3, sha256: Sha256Digest::of(b"abd") };
+        assert_eq!(approval(policy(), age).confirmed_by(replaced), None);
+    }
+    assert!(approval(policy(), ago(60)).without_read().is_some(), "it was read just now");
+    let trusting = Policy { reread: false, ..policy() };
+    assert!(approval(trusting, None).without_read().is_some());
 }

@@ -14,11 +14,11 @@ mod tests;
 
 pub use self::md5::Md5s;
 pub use crate::transfer::{
-    Enforces, Fault, ListedPart, ObjectHead, OpenUpload, PartAck, StoreError,
+    Distrust, Enforces, Fault, ListedPart, ObjectHead, OpenUpload, PartAck, StoreError,
 };
 pub use limiter::Limiter;
 pub use perform::perform;
-pub use s3::{Probe, S3, S3Options, SetupError};
+pub use s3::{Kept, Lifecycle, LifecycleRule, Probe, S3, S3Options, Seen, SetupError, Survey};
 pub use sim::SimStore;
 
 use crate::{
@@ -60,8 +60,13 @@ pub trait Store: Send + Sync + 'static {
     fn abort(&self, key: &str, upload: &str) -> impl Future<Output = Answer<()>> + Send;
     /// HeadObject; `Ok(None)` when there is no such object.
     fn head(&self, key: &str) -> impl Future<Output = Answer<Option<ObjectHead>>> + Send;
-    /// GetObject streamed into SHA-256: size and digest of what the store really holds.
-    fn read_back(&self, key: &str) -> impl Future<Output = Answer<(u64, Sha256Digest)>> + Send;
+    /// GetObject streamed into SHA-256: size and digest of what the store really holds. A body that
+    /// is announced with another length than `size`, which HEAD gave, is not read.
+    fn read_back(
+        &self,
+        key: &str,
+        size: u64,
+    ) -> impl Future<Output = Answer<(u64, Sha256Digest)>> + Send;
     /// PutObject of a small file (receipts) with `If-None-Match: *`; already there is success.
     fn put_small(
         &self,

@@ -37,7 +37,7 @@ pub async fn perform<S: Store>(
             Answer::Aborted
         }
         Call::ReadBack => {
-            let (size, sha256) = store.read_back(key).await?;
+            let (size, sha256) = store.read_back(key, object.sealed.size).await?;
             Answer::ReadBack { size, sha256 }
         }
         Call::CheckSpool => {

@@ -315,7 +315,7 @@ impl Store for SimStore {
         })
     }
 
-    async fn read_back(&self, key: &str) -> Answer<(u64, Sha256Digest)> {
+    async fn read_back(&self, key: &str, _: u64) -> Answer<(u64, Sha256Digest)> {
         self.call((Kind::ReadBack, "GetObject"), key, |state, _| {
             let newest = state.objects.get(key).and_then(|versions| versions.last());
             let bytes = &newest.ok_or(Fault::Missing)?.bytes;

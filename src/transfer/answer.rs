@@ -28,13 +28,57 @@ pub enum Fault {
     Exists,
     /// The store found the digest we sent unequal to the bytes it got.
     BadDigest,
-    /// A redirect, a page of HTML, a 200 without what a 200 must carry, a certificate that is not
-    /// to be trusted: not our store talking.
+    /// A redirect, a page of HTML, a 200 without what a 200 must carry: not our store talking.
     NotTheStore,
+    /// TLS: the certificate that was shown is not to be trusted.
+    Untrusted { why: Distrust },
     /// Any other 4xx: asking again will not help.
     Refused,
     /// Reading our own spool failed while sending.
     Spool,
+}
+
+/// Why a certificate is not to be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Distrust {
+    /// None of the trusted authorities issued it.
+    UnknownIssuer,
+    /// By the dock's clock it is not good any more.
+    Expired,
+    /// By the dock's clock it is not good yet.
+    NotYetValid,
+    /// It names another host.
+    WrongName,
+    /// It is good, and holds another key than the pinned one.
+    WrongKey,
+    /// Anything else: revoked, broken, for another purpose.
+    Unusable,
+}
+
+impl Distrust {
+    /// What a station admin can do about it.
+    pub fn next_step(self) -> &'static str {
+        match self {
+            Self::UnknownIssuer => {
+                "name the authority that issued the store's certificate as `ca_file` under \
+                 [store]; if it is right already, something between opens TLS: a proxy, or worse"
+            }
+            Self::Expired => {
+                "check this dock's clock; if it is right, whoever runs the store must renew its \
+                 certificate"
+            }
+            Self::NotYetValid => "set this dock's clock: by it the certificate is of the future",
+            Self::WrongName => {
+                "the certificate names another host: correct `endpoint` under [store], or have a \
+                 certificate issued for this name"
+            }
+            Self::WrongKey => {
+                "if the store's key was changed on purpose, put the new `server_key_pin` under \
+                 [store]; if not, somebody else answers: tell the force's security"
+            }
+            Self::Unusable => "whoever runs the store must look at its certificate",
+        }
+    }
 }
 
 /// A failed call.
@@ -46,6 +90,38 @@ pub struct StoreError {
     pub fault: Fault,
     /// For people: status, code and message as the store gave them, shortened.
     pub words: String,
+}
+
+impl StoreError {
+    /// What happened, and what a person can do about it.
+    pub fn with_advice(&self) -> String {
+        format!("{self}{}", advice(self.fault))
+    }
+}
+
+/// What a person can do about a fault; empty where waiting is all there is.
+fn advice(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Denied => "; check the credentials, the bucket and the rights of this dock's key",
+        Fault::Full => "; the store is full: ask its administrator for space",
+        Fault::NotTheStore => {
+            "; something else answered in the store's place: a captive portal, a proxy or a wrong \
+             address"
+        }
+        Fault::Untrusted { .. } => {
+            "; the certificate shown in the store's place is not trusted: `bwvdock doctor`"
+        }
+        Fault::Spool => "; the dock cannot read its own spool: check its disk",
+        Fault::Skewed => "; the clocks of dock and store differ",
+        Fault::Network
+        | Fault::Server
+        | Fault::Busy { .. }
+        | Fault::Missing
+        | Fault::Conflict
+        | Fault::Exists
+        | Fault::BadDigest
+        | Fault::Refused => "",
+    }
 }
 
 /// What ListParts says of a part: a hint, never a proof.

@@ -70,6 +70,7 @@ impl Backoff {
             | Fault::Exists
             | Fault::BadDigest
             | Fault::NotTheStore
+            | Fault::Untrusted { .. }
             | Fault::Refused
             | Fault::Spool => jitter,
         }

@@ -22,7 +22,8 @@ mod upload;
 pub mod window;
 
 pub use answer::{
-    Answer, Call, Enforces, Fault, ListedPart, ObjectHead, OpenUpload, PartAck, StoreError,
+    Answer, Call, Distrust, Enforces, Fault, ListedPart, ObjectHead, OpenUpload, PartAck,
+    StoreError,
 };
 pub use backoff::{Backoff, Random};
 pub use proof::{StoredProof, md5_composite};

@@ -66,6 +66,9 @@ pub struct ManifestRef {
     /// The hash of the manifest before, as this one claims.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Sha256Digest>,
+    /// The running number that a manifest without a valid signature claims; it proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<u64>,
     /// In words, why the manifest is not trusted more than it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caveat: Option<String>,
@@ -293,8 +296,11 @@ pub struct SealedObject {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "missing", rename_all = "snake_case")]
 pub enum Gap {
-    /// Manifests `first` to `last` of this camera were never seen by this dock.
+    /// Manifests `first` to `last` of this camera had not arrived when a later one did.
     Recordings { first: u64, last: u64 },
+    /// Of this number there is only a manifest without a valid signature, in the recording of
+    /// this name: the footage is here, that it is the missing one is not proven.
+    Signature { sequence: u64, name: String },
     /// A manifest's claim about the one before does not fit what this dock saw.
     Chain { sequence: u64, claimed: Sha256Digest, seen: Sha256Digest },
     /// The manifest lists a segment that is not on the camera.
@@ -318,6 +324,29 @@ pub struct ClockOffset {
     pub camera_minus_dock_ms: i64,
     /// Whether the dock's own clock was synchronised when this was measured.
     pub dock_synchronised: bool,
+}
+
+/// What asking a camera for its clock came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClockReading {
+    /// It was read and compared.
+    Measured,
+    /// The camera gives no clock: a card has none.
+    None,
+    /// It has one that could not be read.
+    Failed,
+}
+
+/// Something about a camera that needs a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Matter {
+    Gap(Gap),
+    /// A file that failed its check, was read twice with different outcome, or got lost.
+    File(SegmentId),
+    /// What a listing found, in its words.
+    Finding(String),
 }
 
 /// A signed receipt exists on the dock's disk.
@@ -351,6 +380,9 @@ pub enum Fact {
         model: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         clock: Option<ClockOffset>,
+        /// Why there is an offset, or none; lines of earlier versions do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clock_reading: Option<ClockReading>,
     },
     /// What a complete listing of a docked camera held.
     CameraListed {
@@ -358,6 +390,23 @@ pub enum Fact {
         files: u64,
         bytes: u64,
         new_files: u64,
+    },
+    /// What listings find wrong or odd is another than before; this is all of it now.
+    CameraFindings {
+        camera: CameraId,
+        /// Footage may be unread or not what it seems: a person must look.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        grave: Vec<String>,
+        /// What its times say of the camera's clock.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        clock: Vec<String>,
+        /// Passed over by right: links, FIFOs, sockets, devices.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        noted: Vec<String>,
+    },
+    /// A bay holds a card with no file on it and nothing that says whose it is.
+    EmptyCard {
+        bay: BayName,
     },
     CameraRemoved {
         bay: BayName,
@@ -381,6 +430,19 @@ pub enum Fact {
     /// A seen source is no longer on its camera although nobody released it.
     SegmentVanished {
         segment: SegmentId,
+        /// What is known of why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        words: Option<String>,
+        /// The same file is still there and has only grown, or is spoken of differently by its
+        /// camera: it is seen anew, and nothing is lost.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        superseded: bool,
+    },
+    /// A complete listing did not have these released files, and nothing on the camera names them
+    /// any more: they leave the index of sources.
+    AbsenceConfirmed {
+        camera: CameraId,
+        segments: Vec<SegmentId>,
     },
     /// Copied, hashed, sealed, fsynced and opened again. From here the spool holds it.
     Sealed {
@@ -468,14 +530,24 @@ pub enum Fact {
     },
     Resumed {
         target: Target,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     RetryAsked {
         target: Target,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
     },
     /// The class was changed after the recording was seen.
     Reclassed {
         recording: RecordingId,
         class: Class,
+        reason: String,
+    },
+    /// A person knows of these, and why they are so: they alarm nobody any more.
+    Acknowledged {
+        camera: CameraId,
+        matters: Vec<Matter>,
         reason: String,
     },
     /// The release rule agreed; the erase that follows is by this line's right.
@@ -491,6 +563,28 @@ pub enum Fact {
     ReleaseFailed {
         segment: SegmentId,
         words: String,
+    },
+    /// Read again right before its erase, and other bytes than were sealed: the file was replaced
+    /// after it was copied. Nothing was erased; what is there now is seen as new footage.
+    SourceChanged {
+        segment: SegmentId,
+        read: Hashed,
+    },
+    /// Lines of this log are missing, changed, or proved to have been other ones: nothing is
+    /// released until they are back, or until somebody accepts it. `proved_hash` is that of line
+    /// `last_seq`, where something outside the log proves it.
+    LogDamaged {
+        first_seq: u64,
+        last_seq: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proved_hash: Option<Sha256Digest>,
+        words: String,
+    },
+    /// Somebody has looked at the damage that begins at line `first_seq` and goes on with it.
+    DamageAccepted {
+        first_seq: u64,
+        last_seq: u64,
+        reason: String,
     },
     /// A torn last line was cut off at start.
     LogRepaired {
@@ -514,7 +608,10 @@ impl Fact {
     pub fn must_be_durable(&self) -> bool {
         !matches!(
             self,
-            Self::PartAcknowledged { .. } | Self::CameraListed { .. } | Self::SpoolFreed { .. }
+            Self::PartAcknowledged { .. }
+                | Self::CameraListed { .. }
+                | Self::AbsenceConfirmed { .. }
+                | Self::SpoolFreed { .. }
         )
     }
 }

@@ -16,6 +16,9 @@ pub struct FileEntry {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
     pub files: Vec<FileEntry>,
-    /// What was seen and not listed, in words: links, unreadable folders, unusable names.
+    /// What was passed over because it is no file, in words: links, FIFOs, sockets, devices.
     pub caveats: Vec<String>,
+    /// What may hold footage and could not be listed, in words: unreadable folders, other file
+    /// systems, unusable names. With any of these a camera is not wholly read.
+    pub unread: Vec<String>,
 }

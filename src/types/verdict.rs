@@ -13,6 +13,9 @@ pub enum Verdict {
     Matched,
     /// The camera gave no digest; the dock made one. Released only after a second, equal read.
     Unverified,
+    /// Equal to the digest in a manifest whose signature is not the camera's: somebody or
+    /// something changed the manifest. Quarantined, never released.
+    BadSignature,
     /// Not equal to the digest the camera gave. Quarantined, never released.
     Mismatched,
     /// Shorter than declared, or declared cut off by the camera. Quarantined, never released.
@@ -26,7 +29,7 @@ impl Verdict {
     pub fn is_sound(self) -> bool {
         match self {
             Self::Verified | Self::Matched | Self::Unverified => true,
-            Self::Mismatched | Self::Partial | Self::Unreadable => false,
+            Self::BadSignature | Self::Mismatched | Self::Partial | Self::Unreadable => false,
         }
     }
 }
@@ -39,6 +42,8 @@ pub enum Trust {
     Signed,
     /// An unsigned list of digests found on the camera.
     Listed,
+    /// A manifest with a signature that does not fit: its digests are nobody's word.
+    Invalid,
     /// No digest at all.
     None,
 }
@@ -102,9 +107,10 @@ macro_rules! plain_text {
 plain_text! {
     Verdict {
         Verified => "verified", Matched => "matched", Unverified => "unverified",
-        Mismatched => "mismatched", Partial => "partial", Unreadable => "unreadable",
+        BadSignature => "bad_signature", Mismatched => "mismatched", Partial => "partial",
+        Unreadable => "unreadable",
     }
-    Trust { Signed => "signed", Listed => "listed", None => "none" }
+    Trust { Signed => "signed", Listed => "listed", Invalid => "invalid", None => "none" }
     FileKind { Media => "media", Sidecar => "sidecar", Manifest => "manifest", Orphan => "orphan" }
     Class { Evidential => "evidential", Quarantine => "quarantine", Unreviewed => "unreviewed" }
     ReceiptLevel {

@@ -202,6 +202,11 @@ impl Dock {
         }
     }
 
+    /// Checks the log of a dock that is not running.
+    pub fn run_offline_verify(&self, exit: i32) {
+        run(&["custody", "verify", &self.text_path("state/journal")]).ended(exit);
+    }
+
     pub fn run(&self, arguments: &[&str]) -> Said {
         said(bwvdock().arg("--socket").arg(self.path("api.sock")).args(arguments))
     }

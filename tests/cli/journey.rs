@@ -147,8 +147,9 @@ fn a_camera_with_a_bad_file(dock: &Dock) {
     fs::write(&bad, &bytes).unwrap();
     dock.insert(&camera, "3");
     dock.wait("bay 3 is red", || dock.light(3) == "red");
-    dock.wait("all of it is stored", || {
-        dock.run(&["queue", "--json"]).json() == Value::Array(vec![])
+    dock.wait("all of it is stored, and the camera was looked at once more", || {
+        let bay = &dock.run(&["bays", "--json"]).json()[2];
+        dock.run(&["queue", "--json"]).json() == Value::Array(vec![]) && bay["files"] == 4
     });
     let status = screen(dock, "status-quarantine.txt", &["status"], 0);
     assert_eq!(status["mismatched"], 1);
@@ -164,6 +165,12 @@ fn a_camera_with_a_bad_file(dock: &Dock) {
     assert_eq!(fs::read(dock.path("bays/3/R000002/S002.mp4")).unwrap(), bytes);
     let doctor = screen_of_doctor(dock);
     assert!(doctor.contains("ok  store") && doctor.contains("ok  bay 3"), "{doctor}");
+    let config = dock.path("dock.toml");
+    let probe = ["store", "probe", "--config", config.to_str().unwrap()];
+    let json = screen(dock, "store-probe.txt", &probe, 0);
+    assert_eq!(json["receipt_level"], "sha256_per_part", "{json:#}");
+    assert_eq!((&json["good"], &json["checks"]["signature"]), (&true.into(), &true.into()));
+    run(&["store", "probe", "--config", "/nowhere.toml"]).complained(2, "/nowhere.toml");
 }
 
 fn people_interfere(dock: &Dock) {
@@ -175,14 +182,15 @@ fn people_interfere(dock: &Dock) {
         &["pause", "--reason", "moving the dock"][..],
         &["resume"],
         &["pause", "--camera", "BWC-0003", "--reason", "broken plug"],
-        &["resume", "--camera", "BWC-0003"],
+        &["resume", "--camera", "BWC-0003", "--reason", "it is back"],
         &["hold", "--recording", end(&recording), "--reason", "complaint 17"],
         &["unhold", "--recording", &recording, "--reason", "settled"],
         &["hold", "--segment", end(&segment), "--reason", "looks odd"],
-        &["unhold", "--segment", end(&segment)],
+        &["unhold", "--segment", end(&segment), "--reason", "looked at"],
         &["flag", end(&recording), "--reason", "asked for by CID"],
         &["flag", end(&recording), "--class", "unreviewed", "--reason", "a mistake"],
-        &["retry", "--camera", "BWC-0003"],
+        &["acknowledge", "--camera", "BWC-0003", "--reason", "the card is at the laboratory"],
+        &["retry", "--camera", "BWC-0003", "--reason", "new cable"],
         &["release"],
     ] {
         let words = fine(dock.run(arguments)).out;

@@ -134,7 +134,7 @@ impl Ledger {
             Fact::Releasing { segment, .. } => self.segment(segment).releasing.push(seq),
             Fact::Released { segment } => self.segment(segment).released += 1,
             Fact::SpoolDamaged { object, words } => panic!("line {seq}: {object}: {words}"),
-            Fact::SegmentVanished { segment } => panic!("line {seq}: {segment} vanished"),
+            Fact::SegmentVanished { segment, .. } => panic!("line {seq}: {segment} vanished"),
             _ => {}
         }
     }

@@ -34,12 +34,19 @@ use tempfile::TempDir;
 
 pub const BUCKET: &str = "evidence";
 pub const DOCK: &str = "test-dock";
+pub const ACCESS_KEY: &str = "rig";
+pub const SECRET_KEY: &str = "a secret of the tests";
 /// How long a process may take to be ready; a busy machine is no failure.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// The binary under test.
 pub fn binary() -> &'static str {
     env!("CARGO_BIN_EXE_bwvdock")
+}
+
+/// Whether tests that take long, or need more than Rust, are asked for.
+pub fn all() -> bool {
+    std::env::var("BWVDOCK_TESTS").is_ok_and(|tier| tier == "all")
 }
 
 /// The folder, its keys, and how to start what works in it.
@@ -63,8 +70,8 @@ impl Rig {
         let identity = Identity::generate();
         write_private(&rig.path("identity.txt"), &identity.file_text(Timestamp::now()));
         rig.recipient = identity.public().to_owned();
-        write_private(&rig.path("store.access"), "rig");
-        write_private(&rig.path("store.secret"), "a secret of the tests");
+        write_private(&rig.path("store.access"), ACCESS_KEY);
+        write_private(&rig.path("store.secret"), SECRET_KEY);
         let ca = ThrowawayCa::new("bwvdock tests").unwrap();
         let server = ca.server(&["127.0.0.1", "localhost"]).unwrap();
         write_private(&rig.path("tls/server.key"), &server.key_pem);
@@ -104,8 +111,22 @@ impl Rig {
         self.folder.path()
     }
 
-    /// Starts the vault; again at the same address if it ran before.
+    /// Starts the vault over TLS; again at the same address if it ran before.
     pub fn start_vault(&mut self) -> Process {
+        self.vault(&[("--cert-file", "tls/server.pem"), ("--key-file", "tls/server.key")])
+    }
+
+    /// Starts the vault without TLS, for who wants to see what is said.
+    pub fn start_plain_vault(&mut self) -> Process {
+        self.vault(&[])
+    }
+
+    /// Where the plain vault is.
+    pub fn plain_endpoint(&self) -> String {
+        format!("http://{}", self.address.as_ref().expect("the vault is started first"))
+    }
+
+    fn vault(&mut self, tls: &[(&str, &str)]) -> Process {
         let listen = self.address.clone().unwrap_or_else(|| "127.0.0.1:0".into());
         let mut command = Command::new(binary());
         command.args(["vault", "--die-with-parent", "--bucket", BUCKET, "--listen", &listen]);
@@ -113,15 +134,16 @@ impl Rig {
             ("--root", "store"),
             ("--access-key-file", "store.access"),
             ("--secret-key-file", "store.secret"),
-            ("--cert-file", "tls/server.pem"),
-            ("--key-file", "tls/server.key"),
             ("--access-log", "access.jsonl"),
-        ] {
+        ]
+        .iter()
+        .chain(tls)
+        {
             command.arg(flag).arg(self.path(file));
         }
         let mut vault = Process::start(command, &self.path("vault.log"));
         let line = vault.first_line();
-        let address = line.strip_prefix("listening https://");
+        let address = line.strip_prefix("listening ").and_then(|url| url.split("//").nth(1));
         let address = address.unwrap_or_else(|| panic!("the vault did not start: {line:?}"));
         self.address = Some(address.to_owned());
         vault

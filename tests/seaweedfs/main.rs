@@ -7,7 +7,7 @@ mod server;
 
 use bwvdock::{
     spool::SpoolFile,
-    store::{Enforces, Fault, Limiter, Probe, S3, S3Options, Store as _, perform},
+    store::{Distrust, Enforces, Fault, Limiter, Probe, S3, S3Options, Store as _, perform},
     transfer::{Backoff, GiveUp, Limits, Resume, Step, StoredProof, Upload, Why},
     types::{
         Class, Md5Digest, ObjectId, ReceiptLevel, SegmentId, Sha256Digest,
@@ -182,7 +182,7 @@ async fn over_http_uploads_survive_both_sides_dying() {
         assert!(proof.head().version.is_some() && proof.head().server_date.is_some());
         assert_eq!(weed.read(&object.key).await, bytes);
         assert_eq!(weed.versions(&object.key).await, 1);
-        assert_eq!(s3.read_back(&object.key).await.unwrap().1, object.sealed.sha256);
+        assert_eq!(s3.read_back(&object.key, size as u64).await.unwrap().1, object.sealed.sha256);
         let tags = weed.ask(&object.key, "tagging").await;
         assert!(tags.contains("<Key>class</Key><Value>unreviewed</Value>"), "{tags}");
     }
@@ -356,11 +356,11 @@ mod tls {
         let mut wrong_ca = good.clone();
         wrong_ca.ca_pem = Some(other.1.clone().into_bytes());
         let error = store(wrong_ca).head("x").await.unwrap_err();
-        assert_eq!(error.fault, Fault::NotTheStore, "{error}");
+        assert_eq!(error.fault, Fault::Untrusted { why: Distrust::UnknownIssuer }, "{error}");
 
         let mut wrong_pin = good;
         wrong_pin.server_key_pin = Some(Sha256Digest::of(b"another key").to_base64());
         let error = store(wrong_pin).head("x").await.unwrap_err();
-        assert_eq!(error.fault, Fault::NotTheStore, "{error}");
+        assert_eq!(error.fault, Fault::Untrusted { why: Distrust::WrongKey }, "{error}");
     }
 }

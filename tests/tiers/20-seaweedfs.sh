@@ -5,84 +5,20 @@
 set -euo pipefail
 # shellcheck source=tests/tools/tier.sh
 source tests/tools/tier.sh
+# shellcheck source=tests/tools/stores.sh
+source tests/tools/stores.sh
 
 # --- the stores --------------------------------------------------------------------------------
 
-# Certificates: an authority, a server's and a client's.
-certificates() {
-  mkdir "$work/tls"
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
-    -subj "/CN=tier authority" -keyout "$work/tls/ca.key" -out "$work/tls/ca.pem"
-  local name extra
-  for name in server client; do
-    extra="subjectAltName=IP:127.0.0.1,DNS:localhost"
-    [[ $name == server ]] || extra="extendedKeyUsage=clientAuth"
-    openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$name" \
-      -keyout "$work/tls/$name.key" -out "$work/tls/$name.csr"
-    openssl x509 -req -days 2 -in "$work/tls/$name.csr" -CA "$work/tls/ca.pem" \
-      -CAkey "$work/tls/ca.key" -CAcreateserial -extfile <(echo "$extra") \
-      -out "$work/tls/$name.pem"
-  done
-  chmod 600 "$work"/tls/*.key
-}
-
-# five_ports: a base such that it and the next four, and their gRPC twins 10,000 above, are free.
-five_ports() {
-  local base port taken
-  taken=$(ss -Htan | awk '{ sub(/.*:/, "", $4); print $4 }')
-  for ((;;)); do
-    base=$((15000 + RANDOM % 900 * 10))
-    for port in {0..4}; do
-      grep -qxE "$((base + port))|$((base + port + 10000))" <<<"$taken" && continue 2
-    done
-    echo "$base"
-    return
-  done
-}
-
-# weed_server NAME BASE OPTION...: its S3 side listens on port BASE.
-weed_server() {
-  local name=$1 base=$2
-  shift 2
-  mkdir -p "$work/$name/data"
-  weed server -dir="$work/$name/data" -ip=127.0.0.1 -ip.bind=127.0.0.1 \
-    -master.port=$((base + 1)) -volume.port=$((base + 2)) -filer -filer.port=$((base + 3)) \
-    -master.volumeSizeLimitMB=64 -volume.max=200 -s3 -s3.port="$base" \
-    -s3.config="$work/s3.json" -s3.port.iceberg=0 -s3.port.lance=0 \
-    -s3.cert.file="$work/tls/server.pem" -s3.key.file="$work/tls/server.key" "$@" \
-    >"$work/$name/log" 2>&1 &
-}
-
-refuses_strangers() {
-  [[ $(curl -s -o /dev/null -w '%{http_code}' --cacert "$work/tls/ca.pem" "$@") == 403 ]]
-}
-
-store_config() {
-  cat <<TOML
-[store]
-endpoint = "https://127.0.0.1:$1"
-bucket = "evidence"
-access_key_file = "$work/access"
-secret_key_file = "$work/secret"
-ca_file = "$work/tls/ca.pem"
-TOML
-}
-
 client=(--cert "$work/tls/client.pem" --key "$work/tls/client.key")
 certificates >"$work/certificates.log" 2>&1
-access=tier
-secret=$(openssl rand -hex 20)
-(umask 077 && printf %s $access >"$work/access" && printf %s "$secret" >"$work/secret")
-cat >"$work/s3.json" <<JSON
-{"identities": [{"name": "tier",
-  "credentials": [{"accessKey": "$access", "secretKey": "$secret"}],
-  "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}
-JSON
+keys
+secure=(-s3.cert.file="$work/tls/server.pem" -s3.key.file="$work/tls/server.key")
 plain=$(five_ports)
-weed_server plain "$plain"
+weed_server plain "$plain" "${secure[@]}"
 wait_for 40 refuses_strangers "https://127.0.0.1:$plain/" || cat "$work/plain/log"
 mutual=$(five_ports)
-weed_server mutual "$mutual" -s3.cacert.file="$work/tls/ca.pem" -s3.tlsVerifyClientCert
+weed_server mutual "$mutual" "${secure[@]}" -s3.cacert.file="$work/tls/ca.pem" -s3.tlsVerifyClientCert
 wait_for 40 refuses_strangers "${client[@]}" "https://127.0.0.1:$mutual/" || cat "$work/mutual/log"
 check "SeaweedFS answers over TLS" refuses_strangers "https://127.0.0.1:$plain/"
 check "the second one only answers who has a certificate" \
@@ -114,8 +50,8 @@ download_with_aws() {
 
 check "aws makes the bucket of the first" s3 s3 mb s3://evidence
 check "rclone makes the bucket of the second" remote "$mutual" mkdir :s3:evidence
-store_config "$plain" >"$work/plain.toml"
-store_config "$mutual" >"$work/mutual.toml"
+store_config "https://127.0.0.1:$plain" "ca_file = \"$work/tls/ca.pem\"" >"$work/plain.toml"
+store_config "https://127.0.0.1:$mutual" "ca_file = \"$work/tls/ca.pem\"" >"$work/mutual.toml"
 cat >>"$work/mutual.toml" <<TOML
 client_cert_file = "$work/tls/client.pem"
 client_key_file = "$work/tls/client.key"

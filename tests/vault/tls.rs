@@ -1,6 +1,7 @@
 //! TLS and client certificates.
 
 use crate::client::{Running, S3, options};
+use bwvdock::store::{Distrust, Fault, Limiter, S3 as Door, S3Options, Store as _};
 use bwvdock::vault::{ThrowawayCa, VaultError, VaultTls, serve};
 use reqwest::{Certificate, Client, ClientBuilder, Identity};
 use tempfile::TempDir;
@@ -45,6 +46,34 @@ async fn a_client_that_trusts_the_ca_gets_in_and_another_does_not() {
     assert_eq!(s3.get("a", &[], &[]).await.body, b"over TLS");
     let url = s3.signed_at("a", std::time::Duration::from_secs(60), jiff::Timestamp::now());
     assert!(trusting(&other).build().unwrap().get(url).send().await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dock_says_why_it_does_not_trust_a_certificate() {
+    let (ca, other) = (ThrowawayCa::new("test").unwrap(), ThrowawayCa::new("other").unwrap());
+    let (_root, running) = start(tls(&ca, None)).await;
+    let port = running.address.port();
+    let look = |host: &str, ca: &ThrowawayCa, pin: Option<&str>| {
+        let endpoint = format!("https://{host}:{port}").parse().unwrap();
+        let secret = zeroize::Zeroizing::new("secret".to_owned());
+        let options = S3Options {
+            ca_pem: Some(ca.cert_pem().as_bytes().to_vec()),
+            server_key_pin: pin.map(str::to_owned),
+            ..S3Options::new(endpoint, "evidence", "key", secret)
+        };
+        Door::new(options, Limiter::new(0, 0)).unwrap()
+    };
+    let pin = bwvdock::types::Sha256Digest::of(b"another key").to_base64();
+    for (door, why) in [
+        (look("127.0.0.1", &other, None), Distrust::UnknownIssuer),
+        (look("127.0.0.2", &ca, None), Distrust::WrongName),
+        (look("127.0.0.1", &ca, Some(&pin)), Distrust::WrongKey),
+    ] {
+        let error = door.head("x").await.unwrap_err();
+        // Only 127.0.0.1 is listened at: elsewhere nobody may answer at all.
+        let nobody = why == Distrust::WrongName && error.fault == Fault::Network;
+        assert!(nobody || error.fault == Fault::Untrusted { why }, "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

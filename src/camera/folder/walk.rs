@@ -29,6 +29,7 @@ pub(super) struct Walk<'a> {
     folders: Vec<(Vec<u8>, usize)>,
     entries: usize,
     untold: usize,
+    untold_unread: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -41,6 +42,7 @@ impl<'a> Walk<'a> {
             folders: vec![(Vec::new(), 0)],
             entries: 0,
             untold: 0,
+            untold_unread: 0,
         };
         while let Some((folder, depth)) = walk.folders.pop() {
             walk.look_into(folder, depth)?;
@@ -49,23 +51,25 @@ impl<'a> Walk<'a> {
         camera.enter()?;
         let mut listing = walk.listing;
         listing.files.sort_by(|a, b| a.path.cmp(&b.path));
-        listing.caveats.sort();
-        if walk.untold > 0 {
-            listing.caveats.push(format!("and {} more that were not listed", walk.untold));
+        for (list, untold) in
+            [(&mut listing.caveats, walk.untold), (&mut listing.unread, walk.untold_unread)]
+        {
+            list.sort();
+            if untold > 0 {
+                list.push(format!("and {untold} more that were not listed"));
+            }
         }
         Ok(listing)
     }
 
-    fn caveat(&mut self, path: &[u8], words: &str) {
-        if self.listing.caveats.len() >= CAVEATS_MAX {
-            self.untold += 1;
-            return;
-        }
-        let name = SourcePath::new(path).map_or_else(
-            |_| format!("{:.80}…", String::from_utf8_lossy(path).escape_default().to_string()),
-            |path| path.to_string(),
-        );
-        self.listing.caveats.push(format!("{name}: {words}"));
+    /// Something that is no file: there is no footage in it.
+    fn pass_over(&mut self, path: &[u8], words: &str) {
+        tell(&mut self.listing.caveats, &mut self.untold, path, words);
+    }
+
+    /// Something that may hold footage.
+    fn unread(&mut self, path: &[u8], words: &str) {
+        tell(&mut self.listing.unread, &mut self.untold_unread, path, words);
     }
 
     fn look_into(&mut self, folder: Vec<u8>, depth: usize) -> Result<(), CameraError> {
@@ -108,9 +112,9 @@ impl<'a> Walk<'a> {
     fn unopened(&mut self, folder: &[u8], errno: Errno) -> Result<(), CameraError> {
         match errno {
             Errno::NOENT => {}
-            Errno::ACCESS => self.caveat(folder, "this folder may not be read"),
-            Errno::XDEV => self.caveat(folder, "another file system is mounted here"),
-            Errno::LOOP | Errno::NOTDIR => self.caveat(folder, "changed while it was looked at"),
+            Errno::ACCESS => self.unread(folder, "this folder may not be read"),
+            Errno::XDEV => self.unread(folder, "another file system is mounted here"),
+            Errno::LOOP | Errno::NOTDIR => self.unread(folder, "changed while it was looked at"),
             _ if self.camera.enter().is_err() || errno == Errno::NODEV => {
                 return Err(CameraError::Gone);
             }
@@ -124,7 +128,7 @@ impl<'a> Walk<'a> {
         let elsewhere = device_of(stat) != self.camera.id.device;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile | FileType::Directory if elsewhere => {
-                self.caveat(&path, "another file system is mounted here");
+                self.unread(&path, "another file system is mounted here");
             }
             FileType::RegularFile => match SourcePath::new(path.clone()) {
                 Ok(path) => self.listing.files.push(FileEntry {
@@ -132,19 +136,31 @@ impl<'a> Walk<'a> {
                     size: u64::try_from(stat.st_size).unwrap_or(0),
                     modified_ms: modified_ms(stat),
                 }),
-                Err(error) => self.caveat(&path, &error.to_string()),
+                Err(error) => self.unread(&path, &error.to_string()),
             },
             FileType::Directory if depth >= DEPTH_MAX => {
-                self.caveat(&path, "the folder lies too deep and was not looked into");
+                self.unread(&path, "the folder lies too deep and was not looked into");
             }
             FileType::Directory => self.folders.push((path, depth + 1)),
-            FileType::Symlink => self.caveat(&path, "a link; links are not followed"),
-            FileType::Fifo => self.caveat(&path, "a FIFO, not a file"),
-            FileType::Socket => self.caveat(&path, "a socket, not a file"),
+            FileType::Symlink => self.pass_over(&path, "a link; links are not followed"),
+            FileType::Fifo => self.pass_over(&path, "a FIFO, not a file"),
+            FileType::Socket => self.pass_over(&path, "a socket, not a file"),
             FileType::CharacterDevice | FileType::BlockDevice => {
-                self.caveat(&path, "a device, not a file");
+                self.pass_over(&path, "a device, not a file");
             }
-            FileType::Unknown => self.caveat(&path, "not a file"),
+            FileType::Unknown => self.unread(&path, "of a kind this system does not know"),
         }
     }
+}
+
+fn tell(list: &mut Vec<String>, untold: &mut usize, path: &[u8], words: &str) {
+    if list.len() >= CAVEATS_MAX {
+        *untold += 1;
+        return;
+    }
+    let name = SourcePath::new(path).map_or_else(
+        |_| format!("{:.80}…", String::from_utf8_lossy(path).escape_default().to_string()),
+        |path| path.to_string(),
+    );
+    list.push(format!("{name}: {words}"));
 }

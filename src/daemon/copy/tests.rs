@@ -106,7 +106,7 @@ impl Camera for TestCamera {
     fn list(&mut self) -> Result<Listing, CameraError> {
         let size = self.0.lock().unwrap().file.len() as u64;
         let file = FileEntry { path: path(), size, modified_ms: None };
-        Ok(Listing { files: vec![file], caveats: Vec::new() })
+        Ok(Listing { files: vec![file], ..Listing::default() })
     }
 
     fn open(

@@ -2,18 +2,22 @@
 //!
 //! Pure reading; every struct is what `--json` prints.
 
+mod concerns;
 mod find;
+mod light;
 mod reconcile;
 mod rows;
 mod status;
 mod why;
 
+pub use concerns::{Concern, ConcernKind, concerns, gap_words, verdict_words};
 pub use find::{Found, Kind, SHOWN_DIGITS, find};
+pub use light::Light;
 pub use reconcile::{CameraBalance, DryRun, DryRunRow, dry_run, reconcile};
 pub use rows::{
     Filter, ObjectRow, RecordingRow, SegmentRow, objects, recording_rows, segment_rows,
 };
 pub use status::{
-    BayReport, ClassAmounts, Light, Now, StageAmount, StatusReport, UploadNow, bay_reports, status,
+    BayReport, ClassAmounts, Now, StageAmount, StatusReport, UploadNow, bay_reports, status,
 };
 pub use why::{Explanation, explain};

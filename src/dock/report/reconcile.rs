@@ -2,7 +2,8 @@
 
 use super::super::{
     Dock, IndexBroken, Records, Stage, View,
-    state::{CameraState, RecordingState, key},
+    report::concerns::{Concern, concerns},
+    state::{CameraState, RecordingState, Weight, key},
 };
 use crate::{
     release::{CONDITIONS, Decision},
@@ -27,10 +28,27 @@ pub struct CameraBalance {
     pub outstanding: u64,
     /// Left the camera before it was safe, and not by the dock.
     pub lost_sight_of: u64,
+    /// Seen anew because they had grown, or because their camera spoke of them differently.
+    #[serde(default)]
+    pub superseded: u64,
     pub unsound: u64,
     pub gaps: u32,
-    /// Everything seen is stored, nothing is missing and nothing failed its check.
+    /// What needs a person, or needed one; at most [`CameraBalance::CONCERNS_MAX`].
+    #[serde(default)]
+    pub concerns: Vec<Concern>,
+    /// What is known besides and needs nobody: the camera's clock, what was passed over.
+    #[serde(default)]
+    pub notes: Vec<String>,
+    /// How many of all concerns nobody has acknowledged (of gaps and files counted up to 1,000).
+    #[serde(default)]
+    pub open: u64,
+    /// Everything seen is stored, and whatever is missing or failed its check is acknowledged.
     pub clean: bool,
+}
+
+impl CameraBalance {
+    /// The most concerns one camera's balance names.
+    pub const CONCERNS_MAX: usize = 50;
 }
 
 /// # Errors
@@ -48,7 +66,12 @@ pub fn reconcile(
                 gaps: camera.gaps,
                 ..CameraBalance::default()
             };
-            cameras.insert(camera.id, balance);
+            let mut concerns = concerns(view, &camera.id, Concern::LIST_MAX)?;
+            let open = concerns.iter().filter(|concern| concern.is_open()).count() as u64;
+            concerns.truncate(CameraBalance::CONCERNS_MAX);
+            let notes = camera.findings.into_iter().filter(|f| f.weight != Weight::Grave);
+            let notes = notes.map(|finding| finding.words).collect();
+            cameras.insert(camera.id, CameraBalance { concerns, open, notes, ..balance });
         }
     }
     let mut broken = None;
@@ -82,10 +105,7 @@ pub fn reconcile(
     }
     let mut balances: Vec<_> = cameras.into_values().collect();
     for balance in &mut balances {
-        balance.clean = balance.outstanding == 0
-            && balance.lost_sight_of == 0
-            && balance.unsound == 0
-            && balance.gaps == 0;
+        balance.clean = balance.outstanding == 0 && balance.open == 0;
     }
     Ok(balances)
 }
@@ -113,6 +133,7 @@ fn account_for_vanished(
             continue;
         };
         match &state.sealed {
+            None if state.superseded => balance.superseded += 1,
             None => balance.lost_sight_of += 1,
             Some(sealed) => {
                 balance.copied += 1;

@@ -2,8 +2,12 @@
 
 use super::super::{
     Dock, IndexBroken, Records, Stage, View,
-    machine::{Bay, Work},
-    state::{Amount, Totals, class_slot, key},
+    machine::Work,
+    report::{
+        concerns::{Concern, concerns},
+        light::{Light, files_of, light},
+    },
+    state::{Amount, Totals, Weight, class_slot, key},
 };
 use crate::transfer::{
     estimate::{Queued, estimate},
@@ -26,27 +30,6 @@ pub struct Now {
     pub upload_rate: f64,
     pub spool_used: u64,
     pub spool_max: u64,
-}
-
-/// The bay light. Green means one thing only: everything safe and nothing left to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Light {
-    Off,
-    Amber,
-    Green,
-    Red,
-}
-
-impl Light {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Amber => "amber",
-            Self::Green => "green",
-            Self::Red => "red",
-        }
-    }
 }
 
 /// One bay as an officer sees it.
@@ -124,10 +107,15 @@ pub struct StatusReport {
     pub verified: u64,
     pub matched: u64,
     pub unverified: u64,
+    #[serde(default)]
+    pub bad_signature: u64,
     pub mismatched: u64,
     pub partial: u64,
     pub unreadable: u64,
     pub gaps: u64,
+    /// Gaps that were acknowledged, or filled after all.
+    #[serde(default)]
+    pub gaps_settled: u64,
     pub parts_acknowledged: u64,
     pub uploads: Vec<UploadNow>,
     pub spool_used: u64,
@@ -231,10 +219,12 @@ pub fn status(
         verified: totals.verified,
         matched: totals.matched,
         unverified: totals.unverified,
+        bad_signature: totals.bad_signature,
         mismatched: totals.mismatched,
         partial: totals.partial,
         unreadable: totals.unreadable,
         gaps: totals.gaps,
+        gaps_settled: totals.gaps_settled,
         parts_acknowledged: totals.parts_acknowledged,
         uploads,
         spool_used: at.spool_used,
@@ -244,7 +234,11 @@ pub fn status(
         evidential_safe_at,
         all_safe_at,
         oldest_queued_at: oldest,
-        problems: problems(dock, &totals, &bays, paused.as_deref(), now),
+        problems: {
+            let mut problems = problems(dock, &totals, &bays, paused.as_deref(), now);
+            problems.extend(clock_problems(dock, view)?);
+            problems
+        },
         paused,
         bays,
         custody_seq: head.0,
@@ -260,11 +254,24 @@ fn problems(
     now: Timestamp,
 ) -> Vec<String> {
     let mut problems = Vec::new();
-    if dock.journal_is_damaged() {
-        problems.push(
-            "the custody log has a damaged line: nothing is released; run `bwvdock custody verify`"
-                .to_owned(),
-        );
+    if let Some(damage) = dock.journal_damage() {
+        problems.push(format!(
+            "the custody log is damaged: {}; nothing is released: `bwvdock doctor`",
+            damage.words
+        ));
+    }
+    if totals.sources_changed > 0 {
+        problems.push(format!(
+            "{} replaced on a camera after being copied: not erased, copied as new footage",
+            files_of(totals.sources_changed)
+        ));
+    }
+    if totals.bad_signature > 0 {
+        problems.push(format!(
+            "the signature does not fit: {}; somebody or something changed the camera's own \
+             statement; preserved in quarantine, kept on the camera: `bwvdock segments --unsound`",
+            files_of(totals.bad_signature)
+        ));
     }
     let unsound = totals.mismatched + totals.partial + totals.unreadable;
     if unsound > 0 {
@@ -275,9 +282,16 @@ fn problems(
         ));
     }
     if totals.gaps > 0 {
+        let known = match totals.gaps.saturating_sub(totals.gaps_settled) {
+            0 => "; all are acknowledged or filled".to_owned(),
+            open if open == totals.gaps => String::new(),
+            open => format!("; {open} of them not acknowledged"),
+        };
         problems.push(format!(
-            "{} gaps: camera numbering names footage this dock never saw: `bwvdock recordings`",
-            totals.gaps
+            "{} {}: cameras number or list footage that is not here, or not proven{known}: \
+             `bwvdock reconcile`",
+            totals.gaps,
+            if totals.gaps == 1 { "gap" } else { "gaps" },
         ));
     }
     if totals.vanished_unsealed > 0 {
@@ -296,12 +310,28 @@ fn problems(
         problems
             .push(format!("the store cannot be used now ({words}); trying again at {until:.0}"));
     }
+    if let Some(trouble) = dock.finish_trouble() {
+        problems.push(format!("stored objects wait for their receipts ({})", trouble.words));
+    }
     if let Some(reason) = paused {
         problems.push(format!("the dock is paused ({reason}): `bwvdock resume`"));
     }
     let red = bays.iter().filter(|bay| bay.light == Light::Red);
     problems.extend(red.map(|bay| format!("bay {}: {}", bay.bay, bay.words)));
     problems
+}
+
+/// Docked cameras whose clocks are not to be believed.
+fn clock_problems(dock: &Dock, view: &dyn View) -> Result<Vec<String>, IndexBroken> {
+    let mut problems = Vec::new();
+    for (name, bay) in dock.bays() {
+        let findings = view.camera(&bay.camera)?.map(|camera| camera.findings).unwrap_or_default();
+        let mut of_clock = findings.iter().filter(|finding| finding.weight == Weight::Clock);
+        if let Some(first) = of_clock.next() {
+            problems.push(format!("bay {name}, camera {}: {}", bay.camera, first.words));
+        }
+    }
+    Ok(problems)
 }
 
 /// Every configured bay, in configured order.
@@ -343,6 +373,11 @@ fn bay_report(
         report.light = Light::Red;
         report.words = words.clone();
     }
+    if dock.empty_cards().contains(name) {
+        report.words = "empty card: nothing to copy; put a `camera_id` on the bay if it must be \
+                        known whose it is"
+            .into();
+    }
     let Some(bay) = dock.bays().get(name) else { return Ok(report) };
     report.camera = Some(bay.camera.clone());
     report.profile = Some(bay.profile.clone());
@@ -368,65 +403,17 @@ fn bay_report(
         || view.paused(&Target::Dock)?.is_some();
     // A bay with trouble stays red, whatever its camera did before.
     if report.light != Light::Red {
-        (report.light, report.words) = light(bay, &report, open.unsound, held);
+        let mut open = concerns(view, &bay.camera, Concern::LIST_MAX)?;
+        open.retain(Concern::is_open);
+        (report.light, report.words) = light(bay, &report, &open, held);
     }
     Ok(report)
-}
-
-/// `1 file`, `2 files`.
-fn files_of(n: u64) -> String {
-    format!("{n} {}", if n == 1 { "file" } else { "files" })
-}
-
-fn light(bay: &Bay, report: &BayReport, unsound: u64, paused: bool) -> (Light, String) {
-    if let Some(words) = &bay.problem {
-        return (Light::Red, words.clone());
-    }
-    if bay.listed_at.is_none() || bay.ingest.is_some() {
-        return (Light::Amber, "looking at the camera; do not take it yet".into());
-    }
-    if report.to_copy.count > 0 {
-        let files = files_of(report.to_copy.count);
-        let words = match (paused, bay.spool_full) {
-            (true, _) => format!("paused with {files} still to copy; do not take it"),
-            (false, true) => format!("waiting for room on the dock's disk; {files} to copy"),
-            (false, false) => format!("copying, {files} to go; do not take it yet"),
-        };
-        return (Light::Amber, words);
-    }
-    if report.to_store.count > 0 {
-        let files = files_of(report.to_store.count);
-        let words = format!("copied; {files} on the way to the store; may be taken");
-        return (Light::Amber, words);
-    }
-    match bay.work {
-        Some(Work::Erase(_) | Work::SecondRead(_)) => {
-            (Light::Amber, "everything is safe; clearing the camera".into())
-        }
-        _ if !bay.settled && paused => {
-            (Light::Amber, "everything is safe; paused before clearing; may be taken".into())
-        }
-        _ if !bay.settled => (Light::Amber, "everything is safe; clearing the camera".into()),
-        _ if unsound > 0 => {
-            let failed = match unsound {
-                1 => "1 file failed its check and stays".to_owned(),
-                n => format!("{n} files failed their check and stay"),
-            };
-            let words = format!("{failed}; take the camera to the evidence unit");
-            (Light::Red, words)
-        }
-        _ => match bay.findings.first() {
-            Some(words) => (Light::Red, format!("everything is copied, but {words}")),
-            None => (Light::Green, "everything is safe; take it".into()),
-        },
-    }
 }
 
 #[derive(Default)]
 struct Open {
     to_copy: Amount,
     to_store: Amount,
-    unsound: u64,
     evidential: Box<OpenPart>,
 }
 
@@ -453,7 +440,6 @@ fn outstanding(camera: &CameraId, view: &dyn View) -> Result<Open, IndexBroken> 
         add(&mut open.to_copy, seen);
         let unstored = sealed + stored + recording.gone_unstored;
         add(&mut open.to_store, unstored);
-        open.unsound += recording.unsound;
         if recording.recording.class == Class::Evidential {
             add(&mut open.evidential.to_copy, seen);
             add(&mut open.evidential.to_store, unstored);

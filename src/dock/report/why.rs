@@ -2,6 +2,7 @@
 
 use super::super::{
     Dock, IndexBroken, Records, Stage, View,
+    report::concerns::verdict_words,
     state::{ObjectState, RecordingState, SegmentState},
 };
 use crate::{
@@ -64,8 +65,14 @@ fn recording(state: &RecordingState) -> Explanation {
     );
     let mut next = Vec::new();
     if state.gaps > 0 {
-        because.push(format!("{} segments its manifest lists never arrived", state.gaps));
-        next.push("look for them on the camera, and tell the evidence unit".into());
+        because.push(format!("{} files its manifest lists did not arrive", state.gaps));
+        if state.unaccounted > 0 {
+            next.push("look for them on the camera, and tell the evidence unit".into());
+            next.push(format!(
+                "`bwvdock acknowledge --camera {} --reason WHY` when it is known why",
+                r.camera
+            ));
+        }
     }
     if state.unsound > 0 {
         because.push(format!("{} files failed their check", state.unsound));
@@ -101,14 +108,23 @@ fn segment(
             }
         }
         Stage::Vanished => {
-            because.push("it is no longer on the camera, though this dock did not erase it".into());
-            answer
-                .next
-                .push("ask who emptied the camera; `bwvdock custody show` has the time".into());
+            if state.superseded {
+                because.push("it is seen anew, as it is now, under another id".into());
+            } else {
+                because.push(
+                    "it is no longer on the camera, though this dock did not erase it".into(),
+                );
+                answer
+                    .next
+                    .push("ask who emptied the camera; `bwvdock custody show` has the time".into());
+            }
         }
         Stage::Sealed | Stage::Stored | Stage::Receipted | Stage::Releasing => {
             if let Some(sealed) = &state.sealed {
                 because.push(format!("copied and sealed, verdict {}", sealed.verdict));
+                if !sealed.verdict.is_sound() {
+                    because.push(verdict_words(sealed.verdict).into());
+                }
                 if let Some(o) = view.object(sealed.object)? {
                     object(dock, &o, now, view, &mut answer)?;
                 }
@@ -172,9 +188,15 @@ fn object(
     }
     if let Some((level, _)) = &state.stored {
         because.push(format!("the store acknowledged it (object {id}, proof {level})"));
-        because.push(match &state.receipt {
-            Some(receipt) => format!("its receipt is on this disk: {}", receipt.sha256.short()),
-            None => "its receipt is being signed".into(),
+        because.push(match (&state.receipt, dock.finish_trouble()) {
+            (Some(receipt), _) => {
+                format!("its receipt is on this disk: {}", receipt.sha256.short())
+            }
+            (None, Some(trouble)) => {
+                answer.next.push("`bwvdock retry` tries at once".into());
+                format!("it has no receipt yet: {}", trouble.words)
+            }
+            (None, None) => "its receipt is being signed".into(),
         });
         return Ok(());
     }

@@ -22,6 +22,7 @@ pub struct File {
 }
 
 /// How a read ends.
+#[derive(Debug, PartialEq)]
 pub enum Read {
     Whole(Hashed),
     /// Reading failed after a prefix.
@@ -40,6 +41,9 @@ pub struct Camera {
     pub broken: BTreeSet<SourcePath>,
     pub refuses_erase: bool,
     pub refuses_list: bool,
+    /// What a listing tells besides files.
+    pub unread: Vec<String>,
+    pub passed_over: Vec<String>,
     sequence: u64,
     previous: Sha256Digest,
 }
@@ -71,6 +75,8 @@ impl Camera {
             broken: BTreeSet::new(),
             refuses_erase: false,
             refuses_list: false,
+            unread: Vec::new(),
+            passed_over: Vec::new(),
             sequence: 0,
             previous: Manifest::FIRST,
         }
@@ -146,7 +152,11 @@ impl Camera {
             size: file.bytes.len() as u64,
             modified_ms: Some(file.modified_ms),
         };
-        let listing = Listing { files: self.files.iter().map(entry).collect(), caveats: vec![] };
+        let listing = Listing {
+            files: self.files.iter().map(entry).collect(),
+            caveats: self.passed_over.clone(),
+            unread: self.unread.clone(),
+        };
         let small = profile.small_files(&listing).into_iter();
         let small = small
             .filter_map(|(path, _)| Some((path.clone(), self.files.get(&path)?.bytes.clone())))

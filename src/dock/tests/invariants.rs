@@ -5,16 +5,17 @@ use crate::{
     dock::{
         Action, MemoryTable, Records, Stage, fold,
         state::{
-            Amount, ObjectState, RecordingState, SegmentState, Totals, class_slot, key, segment_of,
+            Amount, CameraState, FileMatter, FileTrouble, GapState, ObjectState, RecordingState,
+            SegmentState, Totals, class_slot, key, segment_of,
         },
     },
-    release::ErasePermit,
-    types::{Class, FileKind, ObjectId, RecordingId, SegmentId, Verdict},
+    release::Approval,
+    types::{Class, FileKind, ObjectId, RecordingId, SegmentId, Verdict, fact::Gap},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The law, looked at when the permit is given out: its facts are folded by then.
-pub fn the_law(world: &World, permit: &ErasePermit) {
+pub fn the_law(world: &World, permit: &Approval) {
     let table = &world.table;
     let state = table.segment(permit.segment()).unwrap().expect("a permit for nothing");
     let path = &state.segment.source.path;
@@ -37,7 +38,28 @@ pub fn the_law(world: &World, permit: &ErasePermit) {
     };
     assert!(records.any(|(record, _)| receipted(record)), "{path}: no stored record names it");
     assert!(table.hold_over(&state.segment).unwrap().is_none(), "{path}: held");
-    assert!(!world.dock.journal_is_damaged());
+    what_describes_goes_last(table, &state, &recording);
+    assert!(world.dock.journal_damage().is_none());
+}
+
+/// A manifest and its sidecars stay while anything of their recording is on the camera, not in the
+/// store, or not accounted for.
+fn what_describes_goes_last(table: &MemoryTable, state: &SegmentState, of: &RecordingState) {
+    let kind = state.segment.kind;
+    if !matches!(kind, FileKind::Manifest | FileKind::Sidecar) {
+        return;
+    }
+    let path = &state.segment.source.path;
+    assert_eq!((of.unaccounted, of.gone_unstored), (0, 0), "{path}: footage is missing");
+    for raw in table.ids(&key::members(of.recording.id), b"", usize::MAX).unwrap() {
+        let id = SegmentId::from_slice(&raw).unwrap();
+        let other = table.segment(id).unwrap().unwrap();
+        let described = match kind {
+            FileKind::Manifest => other.segment.kind != FileKind::Manifest,
+            _ => other.segment.kind == FileKind::Media,
+        };
+        assert!(!described || other.stage.is_gone(), "{path} goes before {id}");
+    }
 }
 
 pub fn check(world: &World) {
@@ -54,7 +76,8 @@ fn one_thing_at_a_time(world: &World) {
     let (mut copies, mut uploads) = (0, 0);
     for pending in &world.pending {
         let current = world.bays.values().any(|(_, number)| Some(*number) == pending.docking);
-        if current {
+        // To be told to stop is no work.
+        if current && !matches!(pending.action, Action::StopErase { .. }) {
             *busy.entry(pending.docking).or_insert(0) += 1;
             copies += usize::from(matches!(pending.action, Action::Copy { .. }));
         }
@@ -84,6 +107,7 @@ pub fn records_agree(table: &MemoryTable) {
     let mut again = Totals { last_at: totals.last_at, ..Totals::default() };
     let (mut copies, mut candidates) = (Rows::new(), Rows::new());
     let mut counted: BTreeMap<RecordingId, ([u64; 7], u64, u64, u64)> = BTreeMap::new();
+    let mut media: BTreeMap<RecordingId, u64> = BTreeMap::new();
     for s in &segments {
         let (segment, bytes) = (&s.segment, s.segment.source.size);
         again.stages[s.stage as usize].add(bytes);
@@ -94,6 +118,8 @@ pub fn records_agree(table: &MemoryTable) {
         let counts = counted.entry(segment.recording).or_default();
         counts.0[s.stage as usize] += 1;
         counts.1 += u64::from(segment.kind != FileKind::Manifest && !s.stage.is_gone());
+        *media.entry(segment.recording).or_default() +=
+            u64::from(segment.kind == FileKind::Media && !s.stage.is_gone());
         if s.stage == Stage::Seen {
             again.to_copy[class_slot(class)].add(bytes);
             let rows = (0..4).map(|rank| key::copy(&segment.camera, rank, segment.id));
@@ -132,6 +158,7 @@ pub fn records_agree(table: &MemoryTable) {
         let id = r.recording.id;
         let counts = counted.get(&id).copied().unwrap_or_default();
         assert_eq!((r.files, r.others_on_camera, r.unsound, r.gone_unstored), counts, "{id}");
+        assert_eq!(r.media_on_camera, media.get(&id).copied().unwrap_or_default(), "{id}");
         if r.on_camera() + r.gone_unstored > 0 {
             open.insert(key::open_recording(&r.recording.camera, id));
         }
@@ -140,7 +167,43 @@ pub fn records_agree(table: &MemoryTable) {
     assert_eq!(rows(table, b"u/"), open, "open recordings");
     again.recordings = recordings.len() as u64;
     again.gaps = rows(table, key::GAPS).len() as u64;
+    again.gaps_settled = matters_agree(table, &segments, &recordings);
     assert_eq!(gauges(&totals), gauges(&again));
+}
+
+/// Every file in trouble has its row, nothing else has one, and what is not accounted for is
+/// counted; gives the number of settled gaps.
+fn matters_agree(
+    table: &MemoryTable,
+    segments: &[SegmentState],
+    recordings: &[RecordingState],
+) -> u64 {
+    let mut matters = Rows::new();
+    let mut unaccounted: BTreeMap<RecordingId, u64> = BTreeMap::new();
+    for s in segments {
+        let Some(trouble) = FileTrouble::of(s) else { continue };
+        let row = key::matter(&s.segment.camera, s.segment.id);
+        let matter: FileMatter = table.record(&row).unwrap().expect("trouble without a row");
+        assert_eq!((matter.segment, matter.trouble), (s.segment.id, trouble));
+        let open_loss = trouble == FileTrouble::Lost && matter.acknowledged.is_none();
+        *unaccounted.entry(s.segment.recording).or_default() += u64::from(open_loss);
+        matters.insert(row);
+    }
+    assert_eq!(rows(table, key::MATTERS), matters, "files in trouble");
+    let mut settled = 0;
+    for camera in table.list::<CameraState>(key::CAMERAS, b"", usize::MAX).unwrap() {
+        for state in table.list::<GapState>(&key::gaps(&camera.id), b"", usize::MAX).unwrap() {
+            settled += u64::from(!state.is_open());
+            if let Gap::Segment { recording, .. } = state.gap {
+                *unaccounted.entry(recording).or_default() += u64::from(state.is_open());
+            }
+        }
+    }
+    for r in recordings {
+        let expected = unaccounted.get(&r.recording.id).copied().unwrap_or_default();
+        assert_eq!(r.unaccounted, expected, "{}", r.recording.id);
+    }
+    settled
 }
 
 fn stage_agrees_with_object(s: &SegmentState, object: &ObjectState) {
@@ -195,6 +258,7 @@ fn gauges(t: &Totals) -> impl PartialEq + std::fmt::Debug {
         Verdict::Verified,
         Verdict::Matched,
         Verdict::Unverified,
+        Verdict::BadSignature,
         Verdict::Mismatched,
         Verdict::Partial,
         Verdict::Unreadable,
@@ -202,7 +266,7 @@ fn gauges(t: &Totals) -> impl PartialEq + std::fmt::Debug {
     .map(|verdict| *t.clone().verdict(verdict));
     let amounts: (Vec<Amount>, [Amount; 3], [Amount; 3], Amount) =
         (t.stages.to_vec(), t.queue, t.to_copy, t.stored);
-    (amounts, verdicts, t.receipts, t.recordings, t.gaps)
+    (amounts, verdicts, t.receipts, t.recordings, t.gaps, t.gaps_settled)
 }
 
 /// Folding the whole log anew, and from any cut, gives the same table.

@@ -88,7 +88,7 @@ fn a_camera_pulled_at_any_step_and_docked_elsewhere_is_emptied_all_the_same() {
         world.run();
         world.pass(660);
         assert_eq!(world.left("C1"), Vec::<String>::new(), "pulled after {step} actions");
-        assert_eq!(world.dock.bays()[&super::world::bay("2")].findings, Vec::<String>::new());
+        assert_eq!(world.concerns("C1"), Vec::<String>::new());
         assert_eq!(world.table.totals().unwrap().gaps, 0, "pulled after {step} actions");
     }
 }

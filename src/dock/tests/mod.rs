@@ -5,10 +5,12 @@
 
 mod camera;
 mod clocks;
+mod concerns;
 mod invariants;
 mod life;
 mod many;
 mod reports;
+mod rereads;
 mod store;
 mod trouble;
 mod walk;

@@ -10,7 +10,7 @@ use crate::{
         Command, Records, Stage,
         report::{self, BayReport, Light},
     },
-    types::fact::Target,
+    types::fact::{Fact, Target},
 };
 
 const FIRST: &str = "R000001/000001.mp4";
@@ -23,22 +23,31 @@ fn world() -> World {
     world
 }
 
-fn status(world: &World) -> report::StatusReport {
+pub fn status(world: &World) -> report::StatusReport {
     let head = (world.log.len() as u64, crate::types::Sha256Digest([0; 32]));
     let at = report::Now::default();
     report::status(&world.dock, &at, head, world.now, &world.table).unwrap()
 }
 
-fn light(world: &World) -> BayReport {
+pub fn light(world: &World) -> BayReport {
     let report = status(world).bays.remove(0);
     assert_eq!(report.bay, bay("1"));
     report
 }
 
-/// The light is green only if every file known of the docked camera is in the store.
+/// The light is green only if every file known of the docked camera is in the store, the camera
+/// was listed after the last work on it, every file it held then is known, all of it could be
+/// looked at, and whatever is wrong was acknowledged by a person.
 pub fn green_means_safe(world: &World) {
     for report in status(world).bays {
         let Some(camera) = report.camera.filter(|_| report.light == Light::Green) else { continue };
+        let open: Vec<_> = report::concerns(&world.table, &camera, usize::MAX)
+            .unwrap()
+            .into_iter()
+            .filter(report::Concern::is_open)
+            .collect();
+        assert!(open.is_empty(), "green with {open:?}");
+        nothing_came_since_it_was_listed(world, &camera);
         let segments: Vec<crate::dock::state::SegmentState> =
             world.table.list(b"s/", b"", usize::MAX).unwrap();
         for state in segments.iter().filter(|s| s.segment.camera == camera) {
@@ -51,8 +60,31 @@ pub fn green_means_safe(world: &World) {
             assert!(object.stored.is_some(), "green, and not in the store: {state:?}");
             let here =
                 world.cameras[camera.as_str()].files.contains_key(&state.segment.source.path);
-            assert!(sealed.verdict.is_sound() || state.stage.is_gone() || !here, "{state:?}");
+            let row = crate::dock::state::key::matter(&camera, state.segment.id);
+            let matter: Option<crate::dock::state::FileMatter> = world.table.record(&row).unwrap();
+            let known = matter.is_some_and(|matter| matter.acknowledged.is_some());
+            let sound = sealed.verdict.is_sound() || state.stage.is_gone() || !here;
+            assert!(sound || known, "{state:?}");
         }
+    }
+}
+
+fn nothing_came_since_it_was_listed(world: &World, camera: &crate::types::CameraId) {
+    let (lines, files) = &world.looks[camera.as_str()];
+    for source in files {
+        let id = world.table.segment_at(camera, source.path.as_bytes()).unwrap();
+        let id = id.unwrap_or_else(|| panic!("green, and {} is not known", source.path));
+        assert_eq!(world.table.segment(id).unwrap().unwrap().segment.source, *source);
+    }
+    for entry in &world.log[*lines..] {
+        let of = match &entry.fact {
+            Fact::Sealed { segment, .. }
+            | Fact::SecondRead { segment, .. }
+            | Fact::Releasing { segment, .. } => world.table.segment(*segment).unwrap(),
+            _ => None,
+        };
+        let worked = of.is_some_and(|state| state.segment.camera == *camera);
+        assert!(!worked, "green, and not listed since {:?}", entry.fact);
     }
 }
 
@@ -153,7 +185,7 @@ fn red_words_name_the_second_bay_the_card_and_the_missing_file() {
     world.pass(60);
     let report = light(&world);
     assert!(report.light == Light::Red && report.words.contains("not on the camera"), "{report:?}");
-    assert!(status(&world).problems.iter().any(|p| p.contains("1 gaps")));
+    assert!(status(&world).problems.iter().any(|p| p.contains("1 gap:")));
 }
 
 #[test]
@@ -170,7 +202,7 @@ fn why_names_what_a_file_waits_for() {
     world.ask(Command::Pause { target: Target::Dock, reason: "lunch".into() });
     assert!(why(&world).0.contains("copying is paused") && why(&world).1.contains("resume"));
     assert_eq!(status(&world).paused.as_deref(), Some("lunch"));
-    world.ask(Command::Resume { target: Target::Dock });
+    world.ask(Command::Resume { target: Target::Dock, reason: None });
     world.spool_full = true;
     world.run();
     assert!(why(&world).0.contains("the spool is full"), "{}", why(&world).0);

@@ -98,7 +98,11 @@ fn an_object_the_store_refuses_waits_alone_and_retry_ends_its_wait() {
     assert!(world.dock.store_wait().is_none());
     assert_eq!(uploading(&world).len(), 0);
     world.store = Store::Up;
-    assert!(world.ask(Command::Retry { target: Target::Dock }).starts_with("trying again"));
+    assert!(
+        world
+            .ask(Command::Retry { target: Target::Dock, reason: None })
+            .starts_with("trying again")
+    );
     world.run();
     assert_eq!(world.table.totals().unwrap().queue.map(|q| q.count), [0; 3]);
 }
@@ -112,7 +116,7 @@ fn retry_of_a_camera_ends_the_wait_of_its_failed_copies() {
     assert!(world.at("C1", FIRST).retry_at.is_some());
     world.camera("C1").broken.clear();
     let camera = world.cameras["C1"].id.clone();
-    world.ask(Command::Retry { target: Target::Camera(camera) });
+    world.ask(Command::Retry { target: Target::Camera(camera), reason: None });
     world.run();
     assert!(world.at("C1", FIRST).sealed.is_some());
 }
@@ -192,7 +196,7 @@ fn a_file_missing_from_the_spool_at_start_is_copied_again_and_a_late_answer_harm
     world.dock("1", "C1");
     world.run();
     let lost = object(&world, FIRST);
-    world.event(Event::SpoolMissing { object: lost });
+    world.event(Event::SpoolMissing { object: lost, stored: None });
     // It had been sent all the same: the answer comes now.
     world.withheld.clear();
     world.settle();
@@ -244,4 +248,28 @@ fn a_receipt_that_cannot_be_written_or_is_too_weak_releases_nothing() {
     world.settle();
     assert_eq!(world.stage("C1", FIRST), Stage::Receipted);
     assert!(world.erased.is_empty());
+}
+
+#[test]
+fn a_store_that_gives_no_receipts_is_not_stormed_and_says_why() {
+    let mut world = world_of(settings(), &[(&[b"a"], false)]);
+    for file in 0..40_u8 {
+        world.camera("C1").record(&[&[file]], false);
+    }
+    world.receipts_fail = true;
+    world.dock("1", "C1");
+    world.run();
+    let before = world.receipts_asked;
+    assert!(before <= 8, "{before} asked at once");
+    for _ in 0..60 {
+        world.pass(60);
+    }
+    let asked = world.receipts_asked - before;
+    assert!((10..=60).contains(&asked), "{asked} asked in an hour");
+    let trouble = world.dock.finish_trouble().unwrap();
+    assert!(trouble.words.contains("the disk is full"), "{trouble:?}");
+    world.receipts_fail = false;
+    world.settle();
+    assert_eq!(world.dock.finish_trouble(), None);
+    assert_eq!(world.left("C1"), Vec::<String>::new());
 }

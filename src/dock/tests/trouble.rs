@@ -6,7 +6,7 @@ use super::{
     world::{World, bay, settings},
 };
 use crate::{
-    dock::{Command, Event, Records, Stage},
+    dock::{Command, Event, LogDamage, Records, Stage},
     types::{
         Class, Verdict,
         fact::{Fact, Gap, Target},
@@ -74,7 +74,7 @@ fn a_read_that_differs_twice_is_quarantined_and_stays_until_a_retry_reads_it_wel
     let left = ["000001.mp4", "manifest.json", "manifest.json.sig"].map(|f| format!("R000001/{f}"));
     assert_eq!(world.left("C1"), left);
     let target = Target::Segment(world.id("C1", FIRST));
-    world.ask(Command::Retry { target });
+    world.ask(Command::Retry { target, reason: None });
     world.settle();
     assert_eq!(verdict(&world, FIRST), Some(Verdict::Verified));
     assert_eq!(world.left("C1"), Vec::<String>::new());
@@ -200,10 +200,12 @@ fn a_pause_stops_copying_and_sending_and_survives_a_crash() {
     assert_eq!(copied, 4 - 1, "only what was being read was copied");
     let stored = world.stored.len();
     world.ask(Command::Pause { target: Target::Dock, reason: "y".into() });
-    world.ask(Command::Resume { target: Target::Camera(camera) });
+    world.ask(Command::Resume { target: Target::Camera(camera), reason: None });
     world.settle();
     assert_eq!(world.stored.len(), stored, "sent or copied while the dock was paused");
-    assert!(world.ask(Command::Resume { target: Target::Dock }).starts_with("resumed"));
+    assert!(
+        world.ask(Command::Resume { target: Target::Dock, reason: None }).starts_with("resumed")
+    );
     world.settle();
     assert_eq!(world.left("C1"), Vec::<String>::new());
 }
@@ -221,7 +223,7 @@ fn a_pause_stops_erasing_too() {
         world.ask(Command::Unhold { target: camera, reason: "closed".into() });
         world.settle();
         assert_eq!(world.left("C1"), kept, "erased during a pause");
-        world.ask(Command::Resume { target: paused });
+        world.ask(Command::Resume { target: paused, reason: None });
         world.settle();
         assert_eq!(world.left("C1"), Vec::<String>::new());
     }
@@ -237,8 +239,8 @@ fn what_cannot_be_asked_for_is_refused_in_words() {
     for (command, words) in [
         (Command::Pause { target: Target::Segment(segment.id), reason: reason() }, "use `hold`"),
         (Command::Hold { target: nobody.clone(), reason: reason() }, "knows no segment"),
-        (Command::Retry { target: nobody }, "knows no segment"),
-        (Command::Resume { target: Target::Dock }, "not paused"),
+        (Command::Retry { target: nobody, reason: None }, "knows no segment"),
+        (Command::Resume { target: Target::Dock, reason: None }, "not paused"),
         (
             Command::Reclass {
                 recording: segment.recording,
@@ -350,7 +352,7 @@ fn a_released_file_is_no_gap_and_no_finding_while_its_manifest_is_still_there() 
     world.dock("1", "C1");
     world.settle();
     assert_eq!(world.facts(|f| matches!(f, Fact::GapFound { .. })), 0);
-    assert_eq!(world.dock.bays()[&bay("1")].findings, Vec::<String>::new());
+    assert_eq!(world.concerns("C1").len(), 1, "the file that cannot be read");
 }
 
 #[test]
@@ -390,10 +392,31 @@ fn a_list_that_fails_is_tried_again_and_shown() {
     assert_eq!(world.left("C1"), Vec::<String>::new());
 }
 
+fn damage() -> LogDamage {
+    LogDamage { first_seq: 8, last_seq: 9, words: "lines 8 to 9 are missing".into() }
+}
+
+#[test]
+fn a_damaged_journal_is_accepted_by_name_and_reason_only() {
+    let mut world = docked(|_| {});
+    world.dock.set_journal_damage(Some(damage()));
+    world.settle();
+    let accept = |first_seq| Command::AcceptDamage { first_seq, reason: "disk replaced".into() };
+    assert!(world.ask(accept(7)).contains("begins at line 8, not at 7"));
+    world.settle();
+    assert!(world.erased.is_empty());
+    assert!(world.ask(accept(8)).starts_with("accepted: lines 8 to 9 are missing"));
+    world.settle();
+    assert_eq!(world.left("C1"), Vec::<String>::new());
+    let accepted = |f: &Fact| matches!(f, Fact::DamageAccepted { first_seq: 8, last_seq: 9, .. });
+    assert_eq!(world.facts(accepted), 1);
+    assert!(world.ask(accept(8)).contains("no damage to accept"));
+}
+
 #[test]
 fn with_a_damaged_journal_nothing_is_released() {
     let mut world = docked(|_| {});
-    world.dock.set_journal_damaged(true);
+    world.dock.set_journal_damage(Some(damage()));
     world.settle();
     assert_eq!(world.left("C1").len(), 4);
     assert_eq!(world.stored.len(), 4 + 1, "but everything is saved");

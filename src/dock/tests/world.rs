@@ -8,13 +8,16 @@ use crate::{
     dock::{
         Action, Command, Dock, Event, IdSource, MemoryTable, Records, Settings, Stage, Step,
         event::{Arrival, CopyResult, EraseResult, Started, UploadEnd},
-        fold,
+        fold, report,
         state::{SegmentState, key},
     },
     release::Policy,
     types::{
         Actor, BayName, DockId, ObjectId, ReceiptLevel, SegmentId, Sha256Digest,
-        fact::{Entry, Fact, Hashed, NewFact, Part, PartTable, ReceiptRef, VERSION},
+        fact::{
+            ClockReading, Entry, Fact, Hashed, NewFact, Part, PartTable, ReceiptRef, Source,
+            VERSION,
+        },
     },
 };
 use jiff::{SignedDuration, Timestamp};
@@ -73,6 +76,8 @@ pub struct World {
     /// What is in each bay: camera and number of the docking.
     pub bays: BTreeMap<BayName, (String, u64)>,
     pub pending: VecDeque<Pending>,
+    /// What each camera held when it was listed last, and how long the log was then.
+    pub looks: BTreeMap<String, (usize, Vec<Source>)>,
     /// Actions that nobody performs for now, by name.
     pub withheld: BTreeSet<&'static str>,
     /// Content of sealed objects; `None` once damaged.
@@ -86,6 +91,8 @@ pub struct World {
     /// Larger files never fit into the spool.
     pub spool_bytes: u64,
     pub receipts_fail: bool,
+    /// How often a receipt was to be signed or placed.
+    pub receipts_asked: u64,
     pub records_fail: bool,
     pub level: ReceiptLevel,
     pub said: Vec<String>,
@@ -116,6 +123,7 @@ pub fn settings() -> Settings {
             level_min: ReceiptLevel::ReadBack,
             age_min: SignedDuration::ZERO,
             erase_unverified: true,
+            reread: true,
         },
         key_prefix: String::new(),
         lock_for: None,
@@ -131,6 +139,8 @@ pub fn name_of(action: &Action) -> &'static str {
         Action::StopCopy { .. } => "stop copy",
         Action::SecondRead { .. } => "second read",
         Action::Erase { .. } => "erase",
+        Action::StopErase { .. } => "stop erase",
+        Action::AcceptDamage { .. } => "accept damage",
         Action::SealRecord { .. } => "record",
         Action::Discard { .. } => "discard",
         Action::Upload { .. } => "upload",
@@ -156,6 +166,7 @@ impl World {
             cameras: BTreeMap::new(),
             bays: BTreeMap::new(),
             pending: VecDeque::new(),
+            looks: BTreeMap::new(),
             withheld: BTreeSet::new(),
             spool: BTreeMap::new(),
             stored: BTreeMap::new(),
@@ -165,6 +176,7 @@ impl World {
             spool_full: false,
             spool_bytes: u64::MAX,
             receipts_fail: false,
+            receipts_asked: 0,
             records_fail: false,
             level: ReceiptLevel::Sha256PerPart,
             said: Vec::new(),
@@ -251,14 +263,15 @@ impl World {
             | Action::Copy { bay, .. }
             | Action::StopCopy { bay }
             | Action::SecondRead { bay, .. }
+            | Action::StopErase { bay }
             | Action::Erase { bay, .. } => {
                 let docked = self.bays.get(bay);
                 Some(docked.unwrap_or_else(|| panic!("work for an empty bay: {action:?}")).1)
             }
             _ => None,
         };
-        if let Action::Erase { permits, .. } = &action {
-            permits.iter().for_each(|permit| invariants::the_law(self, permit));
+        if let Action::Erase { approvals, .. } = &action {
+            approvals.iter().for_each(|permit| invariants::the_law(self, permit));
         }
         if let Action::Upload { object } = &action {
             let twice =
@@ -347,6 +360,7 @@ impl World {
             profile: camera.profile.into(),
             model: None,
             clock: None,
+            clock_reading: ClockReading::None,
             erase_allowed: camera.erase_allowed,
         };
         self.event(Event::CameraArrived(arrival));
@@ -369,9 +383,9 @@ impl World {
         self.seed += 7919;
         let ids = Random(self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         let settings = self.dock.settings().clone();
-        let damaged = self.dock.journal_is_damaged();
+        let damage = self.dock.journal_damage().cloned();
         self.dock = Dock::new(settings, Box::new(ids));
-        self.dock.set_journal_damaged(damaged);
+        self.dock.set_journal_damage(damage);
         self.start();
         for (bay, (camera, _)) in self.bays.clone() {
             self.dock(bay.as_str(), &camera);
@@ -394,7 +408,13 @@ impl World {
                 camera if camera.refuses_list => {
                     Event::ListFailed { bay, words: "the card does not answer".into() }
                 }
-                camera => Event::Listed { bay, listed: camera.list() },
+                camera => {
+                    let (id, listed) = (camera.id.to_string(), camera.list());
+                    let files = listed.plan.recordings.iter().flat_map(|r| &r.files);
+                    let files = files.map(|file| file.source.clone()).collect();
+                    self.looks.insert(id, (self.log.len(), files));
+                    Event::Listed { bay, listed }
+                }
             },
             Action::Copy { bay, segment, object, source } => {
                 let full = self.spool_full;
@@ -421,8 +441,21 @@ impl World {
                 };
                 Event::SecondRead { bay, segment, result }
             }
-            Action::Erase { bay, permits } => {
-                let results = permits.iter().map(|p| (p.segment(), self.erase(docking, p)));
+            Action::StopErase { bay } => {
+                let erase =
+                    |p: &Pending| p.docking == docking && matches!(p.action, Action::Erase { .. });
+                let at = self.pending.iter().position(erase)?;
+                let Pending { action, .. } = self.pending.remove(at)?;
+                let Action::Erase { approvals, .. } = action else { return None };
+                let results = approvals.iter().map(|a| (a.segment(), EraseResult::GaveWay));
+                Event::Erased { bay, results: results.collect() }
+            }
+            Action::AcceptDamage { .. } => {
+                self.dock.set_journal_damage(None);
+                return None;
+            }
+            Action::Erase { bay, approvals } => {
+                let results = approvals.iter().map(|a| (a.segment(), self.erase(docking, a)));
                 Event::Erased { bay, results: results.collect() }
             }
             Action::SealRecord { recording, object } => {
@@ -447,12 +480,14 @@ impl World {
                 Event::UploadEnded { object, end: UploadEnd::Preempted }
             }
             Action::WriteReceipt { object } => {
+                self.receipts_asked += 1;
                 assert!(self.stored.contains_key(&object), "a receipt for what is not stored");
                 let receipt = ReceiptRef { sha256: Sha256Digest([3; 32]), level: self.level };
                 let failed = self.receipts_fail.then(|| "the disk is full".to_owned());
                 Event::ReceiptWritten { object, result: failed.map_or(Ok(receipt), Err) }
             }
             Action::PlaceReceipt { object } => {
+                self.receipts_asked += 1;
                 let failed = (self.store != Store::Up).then(|| "no answer".to_owned());
                 Event::ReceiptPlaced { object, result: failed.map_or(Ok(()), Err) }
             }
@@ -492,14 +527,24 @@ impl World {
         }
     }
 
-    fn erase(&mut self, docking: Option<u64>, permit: &crate::release::ErasePermit) -> EraseResult {
-        let source = permit.source();
+    fn erase(&mut self, docking: Option<u64>, approval: &crate::release::Approval) -> EraseResult {
+        let source = approval.source();
         let Some(camera) = self.docked_camera(docking) else { return EraseResult::Gone };
         match camera.still(source) {
             None => EraseResult::Absent,
             Some(false) => EraseResult::Failed("it is another file now".into()),
             Some(true) if camera.refuses_erase => EraseResult::Failed("write protected".into()),
             Some(true) => {
+                if approval.needs_read() {
+                    let sealed = Read::Whole(approval.plain());
+                    match (camera.read(source), camera.read(source)) {
+                        (first, _) if first == sealed => {}
+                        (Read::Whole(first), Read::Whole(second)) if first == second => {
+                            return EraseResult::Changed(first);
+                        }
+                        _ => return EraseResult::Failed("it reads unreliably".into()),
+                    }
+                }
                 let file = camera.files.remove(&source.path).unwrap();
                 let content = Sha256Digest::of(&file.bytes);
                 assert!(
@@ -515,11 +560,29 @@ impl World {
 
     // --- looking ---
 
+    /// What of a camera waits for a person, in words.
+    pub fn concerns(&self, camera: &str) -> Vec<String> {
+        let camera = &self.cameras[camera].id;
+        let all = report::concerns(&self.table, camera, 1000).unwrap();
+        all.into_iter().filter(report::Concern::is_open).map(|c| c.words).collect()
+    }
+
     pub fn at(&self, camera: &str, file: &str) -> SegmentState {
         let camera = &self.cameras[camera].id;
-        let id = self.table.segment_at(camera, path(file).as_bytes()).unwrap();
-        let id = id.unwrap_or_else(|| panic!("{file} was never seen"));
-        self.table.segment(id).unwrap().unwrap()
+        match self.table.segment_at(camera, path(file).as_bytes()).unwrap() {
+            Some(id) => self.table.segment(id).unwrap().unwrap(),
+            // Released, and out of the index of sources.
+            None => {
+                let seen = self.log.iter().rev().find_map(|entry| match &entry.fact {
+                    Fact::SegmentSeen { segment } => (segment.camera == *camera
+                        && segment.source.path == path(file))
+                    .then_some(segment.id),
+                    _ => None,
+                });
+                let id = seen.unwrap_or_else(|| panic!("{file} was never seen"));
+                self.table.segment(id).unwrap().unwrap()
+            }
+        }
     }
 
     pub fn stage(&self, camera: &str, file: &str) -> Stage {
@@ -542,6 +605,21 @@ impl World {
     pub fn left(&self, camera: &str) -> Vec<String> {
         let files = self.cameras[camera].files.keys().map(ToString::to_string);
         files.filter(|path| path != "camera.json").collect()
+    }
+
+    /// Of the erases given out: whether a read is asked for.
+    pub fn approvals(&self) -> Vec<bool> {
+        let erases = self.pending.iter().filter_map(|p| match &p.action {
+            Action::Erase { approvals, .. } => Some(approvals),
+            _ => None,
+        });
+        erases.flatten().map(crate::release::Approval::needs_read).collect()
+    }
+
+    pub fn bay_report(&self, name: &str) -> crate::dock::report::BayReport {
+        let now = crate::dock::report::Now::default();
+        let all = crate::dock::report::bay_reports(&self.dock, &now, self.now, &self.table);
+        all.unwrap().into_iter().find(|report| report.bay.as_str() == name).unwrap()
     }
 
     /// Objects that are not in the store.

@@ -110,3 +110,25 @@ proptest! {
         prop_assert_eq!(twice, continuity(None, &all));
     }
 }
+
+#[test]
+fn a_number_that_is_here_without_its_signature_is_not_called_missing() {
+    let gaps = vec![Gap::Recordings { first: 2, last: 6 }, Gap::Recordings { first: 9, last: 9 }];
+    let unproven = BTreeMap::from([(2, "R2".to_owned()), (4, "R4".to_owned()), (9, "R9".into())]);
+    let signature = |sequence, name: &str| Gap::Signature { sequence, name: name.into() };
+    let told = tell_unproven(gaps, &unproven);
+    let expected = [
+        signature(2, "R2"),
+        Gap::Recordings { first: 3, last: 3 },
+        signature(4, "R4"),
+        Gap::Recordings { first: 5, last: 6 },
+        signature(9, "R9"),
+    ];
+    assert_eq!(told, expected);
+    let all = vec![Gap::Recordings { first: 1, last: u64::MAX }];
+    let end = BTreeMap::from([(u64::MAX, "end".to_owned())]);
+    assert_eq!(
+        tell_unproven(all, &end),
+        [Gap::Recordings { first: 1, last: u64::MAX - 1 }, signature(u64::MAX, "end")]
+    );
+}

@@ -16,7 +16,7 @@ fn listing(paths: &[&str]) -> Listing {
         size: 1,
         modified_ms: None,
     };
-    Listing { files: paths.iter().map(entry).collect(), caveats: Vec::new() }
+    Listing { files: paths.iter().map(entry).collect(), ..Listing::default() }
 }
 
 fn card(camera: &str) -> CameraCard {
@@ -94,4 +94,22 @@ proptest! {
     fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
         let _ = CameraCard::parse(&bytes);
     }
+}
+
+#[test]
+fn an_empty_card_is_one_with_nothing_on_it_and_nothing_unread() {
+    let of = |profile: &Profile, listing: &Listing| {
+        let error = identify(profile, listing, &BTreeMap::new(), None).unwrap_err();
+        is_empty_card(profile, listing, &error)
+    };
+    let clips = shipped("clip-folders");
+    assert!(of(&clips, &Listing::default()));
+    assert!(of(&Profile::unrecognised(), &Listing::default()));
+    assert!(of(&shipped("bwv-manifest"), &Listing::default()));
+    let linked = Listing { caveats: vec!["x: a link".into()], ..Listing::default() };
+    assert!(of(&clips, &linked), "what is no file is nothing to copy");
+    let locked = Listing { unread: vec!["x: may not be read".into()], ..Listing::default() };
+    assert!(!of(&clips, &locked), "nobody knows whether that is empty");
+    assert!(!of(&Profile::unrecognised(), &listing(&["stray.bin"])));
+    assert!(!of(&clips, &listing(&["A1_C1_20260314T221503Z.mp4.part"])));
 }

@@ -28,7 +28,11 @@ pub enum FindingKind {
     Orphans,
     /// Times that cannot be: an end before its beginning, a year before 2000.
     Clock,
-    /// Something the listing or a list could not take in; the rest counts.
+    /// Something on the camera that may hold footage and could not be listed.
+    Unread,
+    /// Something on the camera that is no file and was passed over.
+    PassedOver,
+    /// Something a list could not take in; the rest counts.
     Caveat,
 }
 
@@ -44,8 +48,9 @@ impl FindingKind {
             | Self::Conflict
             | Self::Missing
             | Self::SizeDiffers
-            | Self::Unproven => true,
-            Self::Orphans | Self::Clock | Self::Caveat => false,
+            | Self::Unproven
+            | Self::Unread => true,
+            Self::Orphans | Self::Clock | Self::PassedOver | Self::Caveat => false,
         }
     }
 }

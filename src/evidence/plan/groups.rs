@@ -121,6 +121,7 @@ impl Planner<'_> {
         for path in absent {
             let words = "a hash list names it, but it is not on the camera";
             self.findings.add(FindingKind::Missing, Some(&path), words);
+            self.absent.push(path.clone());
             // A recording is not made for what is not there.
             if let Some(name) = self.group_name(&path)
                 && let Some(recording) = self.recordings.get_mut(&name)

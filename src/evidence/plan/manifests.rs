@@ -4,7 +4,7 @@ use super::{FindingKind, PlannedFile, PlannedRecording, Planner, chain, natural_
 use crate::{
     evidence::{Manifest, SIGNATURE_BYTES, inside, profile::Role, signature::verify_signature},
     types::{
-        FileKind, Sha256Digest, SourcePath, Trust,
+        CameraId, FileKind, Sha256Digest, SourcePath, Trust,
         fact::{Bookmark, ManifestRef},
     },
 };
@@ -32,7 +32,11 @@ struct Claim<'m> {
 
 impl Judged {
     fn trust(&self) -> Trust {
-        if self.caveat.is_none() { Trust::Signed } else { Trust::Listed }
+        match &self.caveat {
+            None => Trust::Signed,
+            Some((FindingKind::SignatureInvalid, _)) => Trust::Invalid,
+            Some(_) => Trust::Listed,
+        }
     }
 }
 
@@ -100,12 +104,16 @@ impl Planner<'_> {
                 "the manifest has no readable signature".into(),
             )),
             (Some(_), Some(signature)) if signature.len() != SIGNATURE_BYTES => {
-                let words = format!("the signature is {} bytes long, not 64", signature.len());
+                let words = format!(
+                    "the signature does not fit: it is {} bytes long, not 64",
+                    signature.len()
+                );
                 Some((FindingKind::SignatureInvalid, words))
             }
             (Some(key), Some(signature)) if verify_signature(bytes, signature, key) => None,
             (Some(_), Some(_)) => {
-                let words = "the signature is not the enrolled key's over this manifest";
+                let words = "the signature does not fit: it is not the enrolled key's over this \
+                             manifest";
                 Some((FindingKind::SignatureInvalid, words.into()))
             }
         }
@@ -123,9 +131,13 @@ impl Planner<'_> {
             }
             self.files[at].taken = true;
             let mut file = PlannedFile::new(FileKind::Manifest, self.files[at].entry);
-            if is_manifest && judged.trust() == Trust::Signed {
-                // The signature is over exactly these bytes, so it vouches for their digest.
-                file = file.expecting(judged.sha256, Trust::Signed);
+            match judged.trust() {
+                // The signature is over exactly these bytes, so it vouches for their digest; or
+                // it is over other bytes, and then these are what it does not fit.
+                trust @ (Trust::Signed | Trust::Invalid) if is_manifest => {
+                    file = file.expecting(judged.sha256, trust);
+                }
+                Trust::Signed | Trust::Invalid | Trust::Listed | Trust::None => {}
             }
             self.recording(&name).files.push(file);
         }
@@ -143,8 +155,9 @@ impl Planner<'_> {
             self.model = Some((manifest.model.clone(), manifest.firmware.clone()));
         }
         self.check_times(&judged);
+        let camera = self.camera.clone();
         let recording = self.recording(&name);
-        describe(recording, &judged);
+        describe(recording, &judged, &camera);
         if trust != Trust::Signed {
             recording.erase_allowed &= !require_signature && !key_enrolled;
         }
@@ -169,6 +182,7 @@ impl Planner<'_> {
         let Some(at) = self.index.get(&path).copied() else {
             let words = format!("{manifest} names it, but it is not on the camera");
             self.findings.add(FindingKind::Missing, Some(&path), words);
+            self.absent.push(path.clone());
             self.recording(name).missing.push((claim.index, path));
             return;
         };
@@ -248,7 +262,7 @@ fn claims(manifest: &Manifest) -> impl Iterator<Item = Claim<'_>> {
 }
 
 /// Copies what the manifest says of the whole recording, within the bounds of a fact.
-fn describe(recording: &mut PlannedRecording, judged: &Judged) {
+fn describe(recording: &mut PlannedRecording, judged: &Judged, camera: &CameraId) {
     let manifest = &judged.manifest;
     let signed = judged.trust() == Trust::Signed;
     recording.officer.clone_from(&manifest.officer);
@@ -269,6 +283,7 @@ fn describe(recording: &mut PlannedRecording, judged: &Judged) {
         trust: judged.trust(),
         sequence: signed.then_some(manifest.sequence),
         previous: signed.then_some(manifest.previous),
+        claimed: (!signed && manifest.camera == *camera).then_some(manifest.sequence),
         caveat: judged.caveat.as_ref().map(|(_, words)| words.clone()),
     });
     if manifest.evidential {

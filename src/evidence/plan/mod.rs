@@ -8,6 +8,7 @@
 //! Names of recordings follow from paths and contents alone, so that a second listing, with some
 //! files gone, gives the same names.
 
+mod clock;
 mod finding;
 mod groups;
 mod lists;
@@ -43,6 +44,9 @@ pub struct Plan {
     pub firmware: Option<String>,
     /// Sorted by name.
     pub recordings: Vec<PlannedRecording>,
+    /// Every file that a manifest or list names and the listing lacks; one that was released
+    /// earlier is among them.
+    pub absent: Vec<SourcePath>,
     /// At most 100 of a kind.
     pub findings: Vec<Finding>,
     /// Findings beyond those.
@@ -60,6 +64,15 @@ impl Plan {
                 Some(Link { sequence: m.sequence?, sha256: m.sha256, previous: m.previous? })
             })
             .collect()
+    }
+
+    /// The numbers that manifests without a valid signature claim, with the recording's name.
+    pub fn unproven_numbers(&self) -> BTreeMap<u64, String> {
+        let claimed = |r: &PlannedRecording| {
+            let manifest = r.manifest.as_ref().filter(|m| m.sequence.is_none())?;
+            Some((manifest.claimed?, r.name.clone()))
+        };
+        self.recordings.iter().filter_map(claimed).collect()
     }
 }
 

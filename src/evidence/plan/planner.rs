@@ -32,6 +32,8 @@ pub(super) struct Planner<'a> {
     /// What hash lists say, by path from the root.
     pub(super) digests: BTreeMap<SourcePath, Sha256Digest>,
     pub(super) conflicting: BTreeSet<SourcePath>,
+    /// What a manifest or list names and the listing lacks.
+    pub(super) absent: Vec<SourcePath>,
     /// Model and firmware, as the first signed manifest gives them; a card counts more.
     pub(super) model: Option<(String, String)>,
     pub(super) findings: Findings,
@@ -46,8 +48,11 @@ impl<'a> Planner<'a> {
         keys: &'a KeyRing,
     ) -> Self {
         let mut findings = Findings::default();
-        for caveat in &listing.caveats {
-            findings.add(FindingKind::Caveat, None, caveat.clone());
+        for words in &listing.unread {
+            findings.add(FindingKind::Unread, None, words.clone());
+        }
+        for words in &listing.caveats {
+            findings.add(FindingKind::PassedOver, None, words.clone());
         }
         let mut entries: Vec<&FileEntry> = listing.files.iter().collect();
         // Stable: of one path listed twice the first entry counts.
@@ -75,6 +80,7 @@ impl<'a> Planner<'a> {
             recordings: BTreeMap::new(),
             digests: BTreeMap::new(),
             conflicting: BTreeSet::new(),
+            absent: Vec::new(),
             model: None,
             findings,
         }
@@ -131,6 +137,7 @@ impl<'a> Planner<'a> {
             model: known(model),
             firmware: known(firmware),
             recordings: self.recordings.into_values().collect(),
+            absent: self.absent,
             findings: self.findings.list,
             findings_left_out: self.findings.left_out,
             ignored,

@@ -23,7 +23,7 @@ fn path(text: &str) -> SourcePath {
 
 fn listing(paths: &[&str]) -> Listing {
     let entry = |text: &&str| FileEntry { path: path(text), size: 1, modified_ms: None };
-    Listing { files: paths.iter().map(entry).collect(), caveats: Vec::new() }
+    Listing { files: paths.iter().map(entry).collect(), ..Listing::default() }
 }
 
 fn shipped(name: &str) -> Profile {
@@ -193,7 +193,7 @@ fn small_files_are_bounded_one_by_one_and_in_all() {
     files.push(entry("R1/manifest.json.sig".into(), 2000));
     files.extend((2..6).map(|n| entry(format!("R{n}/manifest.json"), 30 << 20)));
     files.push(entry("R6/manifest.json.sig".into(), 64));
-    let wanted = profile.small_files(&Listing { files, caveats: Vec::new() });
+    let wanted = profile.small_files(&Listing { files, ..Listing::default() });
     let names: Vec<String> = wanted.iter().map(|(path, _)| path.to_string()).collect();
     let expected = ["camera.json", "R2/manifest.json", "R3/manifest.json", "R6/manifest.json.sig"];
     assert_eq!(names, expected);

@@ -31,14 +31,18 @@ fn copied(bytes: &[u8]) -> Hashed {
 
 #[test]
 fn the_whole_matrix() {
-    use Trust::{Listed, None as Nobody, Signed};
-    use Verdict::{Matched, Mismatched, Partial, Unverified, Verified};
+    use Trust::{Invalid, Listed, None as Nobody, Signed};
+    use Verdict::{BadSignature, Matched, Mismatched, Partial, Unverified, Verified};
     let (other, short, long) = (&b"TEN BYTES!"[..], &FULL[..4], &b"eleven byte"[..]);
     // trust, expected, declared partial, copied => verdict
     let rows = [
         (Signed, Some(FULL), false, FULL, Verified),
         (Listed, Some(FULL), false, FULL, Matched),
         (Nobody, Some(FULL), false, FULL, Unverified),
+        // Equal to what a changed manifest says is no word of the camera's.
+        (Invalid, Some(FULL), false, FULL, BadSignature),
+        (Invalid, Some(FULL), false, other, Mismatched),
+        (Invalid, Some(FULL), false, short, Partial),
         (Signed, Some(FULL), false, other, Mismatched),
         (Listed, Some(FULL), false, other, Mismatched),
         (Signed, Some(FULL), false, short, Partial),

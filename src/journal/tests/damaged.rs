@@ -15,8 +15,8 @@ fn a_last_line_torn_at_any_byte_is_cut_off_and_kept() {
         fs::create_dir_all(&dock.options.dir).unwrap();
         let torn = dock.options.dir.join(files::name_of(&path));
         fs::write(&torn, &bytes[..cut]).unwrap();
-        let survey = survey::Survey::take(&dock.options.dir).unwrap();
-        assert_eq!((survey.head.seq, survey.damage), (2, None), "cut at {cut}");
+        let survey = survey::Survey::take(&dock.options.dir, &[]).unwrap();
+        assert_eq!((survey.head.seq, survey.damage()), (2, None), "cut at {cut}");
         let torn = survey.torn.unwrap();
         assert_eq!((torn.at, torn.bytes), (last as u64, (cut - last) as u64));
         if cut % 40 != 0 && cut + 1 != bytes.len() {
@@ -41,6 +41,8 @@ fn a_hole_left_in_the_last_write_is_a_torn_end_but_a_hole_long_before_it_is_not(
     let feeds: Vec<_> = (0..bytes.len()).filter(|at| bytes[*at] == b'\n').collect();
     bytes[feeds[2] + 1..feeds[3] - 20].fill(0);
     fs::write(&path, &bytes).unwrap();
+    // What leaves a hole, a power cut, also leaves an index that is not believed.
+    fs::remove_dir_all(&dock.options.index_dir).unwrap();
     let (journal, report) = dock.open();
     assert_eq!((report.head.seq, report.damage), (3, None));
     assert_eq!(report.cut.unwrap().bytes, (bytes.len() - feeds[2] - 1) as u64);

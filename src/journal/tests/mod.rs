@@ -4,6 +4,7 @@ mod damaged;
 mod failing;
 mod indexed;
 mod killed;
+mod lost;
 mod normal;
 mod pruning;
 mod shell;

@@ -10,7 +10,14 @@ fn a_commit_is_a_chain_of_lines_and_a_folded_state() {
     let (journal, report) = dock.open();
     assert_eq!(
         report,
-        OpenReport { head: Head::GENESIS, lines_folded: 0, cut: None, rebuilt: None, damage: None }
+        OpenReport {
+            head: Head::GENESIS,
+            lines_folded: 0,
+            cut: None,
+            rebuilt: None,
+            damage: None,
+            damage_is_news: false
+        }
     );
     let first = journal.commit_blocking(stopped("one"), at(NOON)).unwrap();
     let facts = [stopped("two"), listed(1), stopped("three")].concat();

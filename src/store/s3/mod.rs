@@ -12,6 +12,7 @@ mod options;
 mod probe;
 mod reply;
 mod request;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -19,6 +20,7 @@ mod xml;
 
 pub use options::{S3Options, SetupError};
 pub use probe::Probe;
+pub use survey::{Kept, Lifecycle, LifecycleRule, Seen, Survey};
 
 use super::Limiter;
 use jiff::Timestamp;
@@ -82,7 +84,7 @@ impl S3 {
             endpoint: options.endpoint.authority().to_owned(),
             clock: options.clock,
             bytes_per_second_min: options.bytes_per_second_min.max(1),
-            patience: Self::PATIENCE,
+            patience: options.patience,
             offset_ms: AtomicI64::new(0),
         })
     }

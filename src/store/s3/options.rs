@@ -25,11 +25,17 @@ pub struct S3Options {
     pub connect_timeout: Duration,
     /// Slower than this for a whole call and the call is given up.
     pub bytes_per_second_min: u64,
+    /// What a call may take besides moving its bytes, and how long nothing may come while an object
+    /// is read back; Complete may take five times as long.
+    pub patience: Duration,
     /// The dock's clock; only signing and learning the store's offset use it.
     pub clock: fn() -> Timestamp,
 }
 
 impl S3Options {
+    /// The patience of a dock.
+    pub const PATIENCE: Duration = Duration::from_secs(60);
+
     /// The defaults for this store.
     pub fn new(
         endpoint: Url,
@@ -49,6 +55,7 @@ impl S3Options {
             server_key_pin: None,
             connect_timeout: Duration::from_secs(10),
             bytes_per_second_min: 16 * 1024,
+            patience: Self::PATIENCE,
             clock: Timestamp::now,
         }
     }

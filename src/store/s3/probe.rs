@@ -22,7 +22,10 @@ pub struct Probe {
     pub enforces: Enforces,
 }
 
-const BODY: &[u8] = b"bwvdock asks what this store enforces\n";
+/// Uploads of earlier probes, ended by a kill or a power cut, that one probe tidies away.
+const STALE_MAX: usize = 16;
+
+pub(super) const BODY: &[u8] = b"bwvdock asks what this store enforces\n";
 
 impl S3 {
     /// Asks with a wrong signature, a wrong SHA-256, a wrong MD5 and an object that is there
@@ -34,6 +37,7 @@ impl S3 {
         let object = probe_object(format!("{prefix}bwvdock-probe"));
         let signature = self.refuses_wrong_signature(&object.key).await?;
         self.put_small(&object.key, BODY.to_vec(), "text/plain").await?;
+        self.tidy(&object.key).await;
         let upload = self.create(&object).await?;
         let seen = self.probe_upload(&object, &upload).await;
         // After a Complete that was refused the upload is still there; else this finds nothing.
@@ -41,6 +45,17 @@ impl S3 {
         let (wants_md5, enforces) = seen?;
         tidied?;
         Ok(Probe { signature, wants_md5, enforces })
+    }
+
+    /// Aborts what earlier probes of this dock left open, under exactly this key. A store that
+    /// lists nothing, or a right that is lacking, leaves it to the bucket's lifecycle rule.
+    async fn tidy(&self, key: &str) {
+        let Ok(open) = self.open_uploads(key).await else { return };
+        for stale in open.iter().take(STALE_MAX) {
+            if self.abort(key, &stale.id).await.is_err() {
+                return;
+            }
+        }
     }
 
     async fn probe_upload(
@@ -105,20 +120,41 @@ impl S3 {
             patience: self.patience,
             offset_ms: self.clock_offset_ms().into(),
         };
-        let mut answer = stranger.head(key).await;
+        let mut answer = stranger.head(key).await.map(drop);
         if matches!(&answer, Err(error) if error.fault == Fault::Skewed) {
-            answer = stranger.head(key).await;
+            answer = stranger.head(key).await.map(drop);
             self.adopt_clock(&stranger);
         }
-        match answer {
+        // Reading and writing may be guarded by different hands: a proxy, a cache, a policy.
+        Ok(is_denied(answer)?
+            && is_denied(stranger.put_small(key, BODY.to_vec(), "text/plain").await)?)
+    }
+
+    /// Whether PutObject over an object that is there is refused when it carries
+    /// `If-None-Match: *`. The bytes are the same, should the store take them.
+    pub(super) async fn refuses_second_put(&self, prefix: &str) -> Result<bool, StoreError> {
+        let key = format!("{prefix}bwvdock-probe");
+        let ask = Ask::new("PutObject", Method::Put, Some(&key))
+            .header("content-type", "text/plain")
+            .header("if-none-match", "*")
+            .bytes(BODY.to_vec());
+        match self.ask(ask).await?.success() {
             Ok(_) => Ok(false),
-            Err(error) if error.fault == Fault::Denied => Ok(true),
-            Err(error) => refused(error).map(|()| true),
+            Err(error) if error.fault == Fault::Exists => Ok(true),
+            Err(error) => refused(error).map(|()| false),
         }
     }
 
     fn adopt_clock(&self, other: &Self) {
         self.offset_ms.store(other.clock_offset_ms(), std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+fn is_denied(answer: Result<(), StoreError>) -> Result<bool, StoreError> {
+    match answer {
+        Ok(()) => Ok(false),
+        Err(error) if error.fault == Fault::Denied => Ok(true),
+        Err(error) => refused(error).map(|()| true),
     }
 }
 
@@ -143,11 +179,12 @@ fn refused(error: StoreError) -> Result<(), StoreError> {
         | Fault::Conflict
         | Fault::Exists
         | Fault::NotTheStore
+        | Fault::Untrusted { .. }
         | Fault::Spool => Err(error),
     }
 }
 
-fn probe_object(key: String) -> SealedObject {
+pub(super) fn probe_object(key: String) -> SealedObject {
     let sha256 = Sha256Digest::of(BODY);
     let hashed = Hashed { size: BODY.len() as u64, sha256 };
     let part = Part { sha256, md5: Some(Md5Digest(Md5::digest(BODY).into())) };
@@ -175,7 +212,9 @@ mod tests {
         let mut answers = vec![
             // Without a body, as HEAD is answered.
             tests::answer("403 Forbidden", "", ""),
+            tests::error("403 Forbidden", "SignatureDoesNotMatch"),
             fine(""),
+            tests::answer("200 OK", "", "<ListMultipartUploadsResult/>"),
             fine(created),
         ];
         answers.extend_from_slice(parts);
@@ -204,13 +243,13 @@ mod tests {
         let (probe, requests) = probed(&[bad_digest(), bad_digest(), taken()]).await;
         let enforces = Enforces { sha256: true, md5: true, if_none_match: true };
         assert_eq!(probe, Probe { signature: true, wants_md5: false, enforces });
-        assert!(!has_md5(&requests[5]), "{}", requests[5]);
+        assert!(!has_md5(&requests[7]), "{}", requests[7]);
 
         let insists = tests::error("400 Bad Request", "InvalidRequest");
         let parts = [bad_digest(), bad_digest(), insists, taken()];
         let (probe, requests) = probed(&parts).await;
         assert_eq!(probe, Probe { signature: true, wants_md5: true, enforces });
-        assert!(!has_md5(&requests[5]) && has_md5(&requests[6]));
+        assert!(!has_md5(&requests[7]) && has_md5(&requests[8]));
     }
 
     #[tokio::test]
@@ -219,7 +258,7 @@ mod tests {
             let (probe, requests) = probed(&[taken(), answer, taken()]).await;
             let enforces = Enforces { sha256: false, md5, if_none_match: true };
             assert_eq!(probe, Probe { signature: true, wants_md5: true, enforces });
-            assert!(requests[3..6].iter().all(|request| has_md5(request)));
+            assert!(requests[5..8].iter().all(|request| has_md5(request)));
         }
     }
 }

@@ -49,7 +49,10 @@ impl Reply {
     pub(super) fn document(self, root: &str) -> Result<Node, StoreError> {
         let reply = self.success()?;
         match Node::parse(&reply.body) {
-            Some(node) if node.name == root => Ok(node),
+            // Some leave the end of the name away (`rclone serve s3`: InitiateMultipartUpload).
+            Some(node) if node.name == root || root.strip_suffix("Result") == Some(&node.name) => {
+                Ok(node)
+            }
             // A 200 may carry an error: what was begun with success had none in the end.
             Some(node) if node.name == "Error" => Err(reply.error_from(Some(&node))),
             _ => Err(reply.not_the_store("something else than the expected XML")),
@@ -78,7 +81,11 @@ impl Reply {
             .map(|c| if c.is_control() { ' ' } else { c })
             .take(240)
             .collect();
-        let words = words.trim_end().to_owned();
+        let mut words = words.trim_end().to_owned();
+        if self.status == StatusCode::PAYLOAD_TOO_LARGE {
+            words += ": a proxy before the store limits the size of a request; have its limit \
+                      raised above part_bytes (nginx: client_max_body_size)";
+        }
         StoreError { call: self.call, fault: self.fault(node.is_some(), code), words }
     }
 

@@ -87,8 +87,6 @@ pub(super) struct Begun {
 }
 
 impl S3 {
-    /// What a call may take besides moving its bytes.
-    pub(super) const PATIENCE: Duration = Duration::from_secs(60);
     /// How long a presigned request is good for; the store compares it with its own clock.
     const GOOD_FOR_SECONDS: u64 = 900;
     /// Clocks nearer than this are equal: the Date header has only seconds, and roads have delays.
@@ -251,7 +249,9 @@ pub(super) fn sending_failed(call: &'static str, error: reqwest::Error) -> Store
         cause = error.source();
     }
     let fault = match tls_error(&error) {
-        Some(rustls::Error::InvalidCertificate(_)) => Fault::NotTheStore,
+        Some(rustls::Error::InvalidCertificate(error)) => {
+            Fault::Untrusted { why: super::tls::distrust(error) }
+        }
         Some(rustls::Error::AlertReceived(alert)) if is_about_us(*alert) => Fault::Denied,
         _ => Fault::Network,
     };

@@ -237,6 +237,34 @@ async fn only_uploads_of_exactly_our_key_are_found() {
 }
 
 #[tokio::test]
+async fn uploads_that_killed_probes_left_open_are_aborted_and_no_others() {
+    let row =
+        |key: &str, id: &str| format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId></Upload>");
+    let rows = row("d/bwvdock-probe", "old-1")
+        + &row("d/bwvdock-probe2", "other")
+        + &row("d/bwvdock-probe", "old-2");
+    let list = format!("<ListMultipartUploadsResult>{rows}</ListMultipartUploadsResult>");
+    let gone = "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
+    let (options, server) = server(&[
+        &answer("403 Forbidden", "", ""),
+        &error("403 Forbidden", "SignatureDoesNotMatch"),
+        &answer("200 OK", "etag: \"x\"\r\n", ""),
+        &answer("200 OK", "", &list),
+        gone,
+        gone,
+        &error("500 Internal Server Error", "InternalError"),
+    ])
+    .await;
+    assert_eq!(door(options).probe("d/").await.unwrap_err().fault, Fault::Server);
+    let requests = server.await.unwrap();
+    let aborted: Vec<_> = requests.iter().filter(|r| r.starts_with("DELETE ")).collect();
+    assert_eq!(aborted.len(), 2, "{requests:?}");
+    assert!(aborted.iter().all(|r| r.contains("d/bwvdock-probe?")), "{aborted:?}");
+    assert!(aborted.iter().any(|r| r.contains("old-1")));
+    assert!(aborted.iter().any(|r| r.contains("old-2")));
+}
+
+#[tokio::test]
 async fn head_tells_absent_from_unknown() {
     for (says, expected) in [
         (answer("404 Not Found", "", ""), Ok(None)),
@@ -263,17 +291,16 @@ async fn head_tells_absent_from_unknown() {
 
 #[tokio::test]
 async fn a_body_that_is_cut_is_not_taken_for_the_object() {
-    for (says, expected) in [
-        (answer("200 OK", "etag: \"x\"\r\n", "abc"), Ok(3)),
-        (
-            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\netag: \"x\"\r\n\r\nabc".into(),
-            Err(Fault::Network),
-        ),
-        ("HTTP/1.1 200 OK\r\netag: \"x\"\r\n\r\nabc".into(), Err(Fault::NotTheStore)),
-        (error("404 Not Found", "NoSuchKey"), Err(Fault::Missing)),
+    let cut = "HTTP/1.1 200 OK\r\ncontent-length: 9\r\netag: \"x\"\r\n\r\nabc";
+    for (says, announced, expected) in [
+        (answer("200 OK", "etag: \"x\"\r\n", "abc"), 3, Ok(3)),
+        (cut.into(), 9, Err(Fault::Network)),
+        (cut.into(), 3, Err(Fault::NotTheStore)),
+        ("HTTP/1.1 200 OK\r\netag: \"x\"\r\n\r\nabc".into(), 3, Err(Fault::NotTheStore)),
+        (error("404 Not Found", "NoSuchKey"), 3, Err(Fault::Missing)),
     ] {
         let (options, _server) = server(&[&says]).await;
-        let result = door(options).read_back("k").await;
+        let result = door(options).read_back("k", announced).await;
         assert_eq!(result.map(|(size, _)| size).map_err(|e| e.fault), expected, "{says}");
     }
 }

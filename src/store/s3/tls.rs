@@ -1,10 +1,12 @@
 //! Who the store is and who the dock is: trusted roots, the pin, the client certificate.
 
 use super::SetupError;
+use crate::store::Distrust;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::digest::{SHA256, digest};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore,
+    SignatureScheme,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -87,6 +89,28 @@ fn parse_pin(pin: &str) -> Result<[u8; 32], SetupError> {
     bytes.ok_or(SetupError::Pem("the server key pin is not the base64 of 32 bytes"))
 }
 
+/// What [`Pinned`] refuses with.
+#[derive(Debug, thiserror::Error)]
+#[error("the certificate holds another key than the pinned one")]
+struct WrongKey;
+
+/// Why rustls, or the pin, refused a certificate.
+pub(super) fn distrust(error: &CertificateError) -> Distrust {
+    match error {
+        CertificateError::UnknownIssuer => Distrust::UnknownIssuer,
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => Distrust::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            Distrust::NotYetValid
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Distrust::WrongName
+        }
+        CertificateError::Other(OtherError(inner)) if inner.is::<WrongKey>() => Distrust::WrongKey,
+        // The list grows with rustls; what is not named here has no advice of its own.
+        _ => Distrust::Unusable,
+    }
+}
+
 /// A trusted chain *and* exactly this public key: an authority that errs, or a proxy that opens
 /// TLS with one the operating system trusts, is not enough.
 #[derive(Debug)]
@@ -110,7 +134,7 @@ impl ServerCertVerifier for Pinned {
         if digest(&SHA256, spki.as_ref()).as_ref() == self.pin {
             Ok(good)
         } else {
-            Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+            Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(WrongKey)))))
         }
     }
 
@@ -134,5 +158,31 @@ impl ServerCertVerifier for Pinned {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.chain.supported_verify_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn each_reason_to_distrust_has_a_next_step_of_its_own() {
+        let now = UnixTime::since_unix_epoch(Duration::from_secs(9));
+        let cases = [
+            (CertificateError::UnknownIssuer, Distrust::UnknownIssuer),
+            (CertificateError::Expired, Distrust::Expired),
+            (CertificateError::ExpiredContext { time: now, not_after: now }, Distrust::Expired),
+            (CertificateError::NotValidYet, Distrust::NotYetValid),
+            (CertificateError::NotValidForName, Distrust::WrongName),
+            (CertificateError::Other(OtherError(Arc::new(WrongKey))), Distrust::WrongKey),
+            (CertificateError::Revoked, Distrust::Unusable),
+        ];
+        let mut steps = std::collections::BTreeSet::new();
+        for (error, why) in cases {
+            assert_eq!(distrust(&error), why);
+            steps.insert(why.next_step());
+        }
+        assert_eq!(steps.len(), 6);
     }
 }

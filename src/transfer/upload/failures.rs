@@ -33,7 +33,8 @@ impl Upload {
             | Fault::Full
             | Fault::Denied
             | Fault::Conflict
-            | Fault::NotTheStore => drop(self.fail(now, error)),
+            | Fault::NotTheStore
+            | Fault::Untrusted { .. } => drop(self.fail(now, error)),
         }
     }
 
@@ -60,7 +61,10 @@ impl Upload {
                 self.fail_softly(now, error);
             }
             // The upload may have been made and only the answer lost.
-            (Phase::Create, Fault::Network | Fault::Server | Fault::NotTheStore) => {
+            (
+                Phase::Create,
+                Fault::Network | Fault::Server | Fault::NotTheStore | Fault::Untrusted { .. },
+            ) => {
                 self.phase = Phase::Find;
                 self.fail(now, error);
             }
@@ -81,6 +85,7 @@ impl Upload {
                 | Fault::Exists
                 | Fault::BadDigest
                 | Fault::NotTheStore
+                | Fault::Untrusted { .. }
                 | Fault::Spool,
             ) => drop(self.fail(now, error)),
         }
@@ -114,6 +119,7 @@ impl Upload {
             | Fault::Denied
             | Fault::Skewed
             | Fault::NotTheStore
+            | Fault::Untrusted { .. }
             | Fault::Spool => {
                 self.phase = Phase::Look { gone: false };
                 self.fail(now, error);
@@ -177,7 +183,7 @@ impl Upload {
         self.outbox.push(Fact::UploadFailed {
             object: self.object.id,
             attempts: self.attempts,
-            words: format!("{error}{}", advice(error.fault)),
+            words: error.with_advice(),
             retry_at: until,
         });
         true
@@ -189,27 +195,5 @@ impl Upload {
         if self.at_once > 1 {
             self.fail(now, error);
         }
-    }
-}
-
-/// What a person can do about a fault; empty where waiting is all there is.
-fn advice(fault: Fault) -> &'static str {
-    match fault {
-        Fault::Denied => "; check the credentials, the bucket and the rights of this dock's key",
-        Fault::Full => "; the store is full: ask its administrator for space",
-        Fault::NotTheStore => {
-            "; something else answered in the store's place: a captive portal, a proxy or a wrong \
-             address"
-        }
-        Fault::Spool => "; the dock cannot read its own spool: check its disk",
-        Fault::Skewed => "; the clocks of dock and store differ",
-        Fault::Network
-        | Fault::Server
-        | Fault::Busy { .. }
-        | Fault::Missing
-        | Fault::Conflict
-        | Fault::Exists
-        | Fault::BadDigest
-        | Fault::Refused => "",
     }
 }

@@ -27,7 +27,7 @@ fn files_of_one_name_are_one_recording_and_nothing_is_erased() {
     assert_eq!(recording(&plan, "DCIM/100/A").files.len(), 2);
     assert!(plan.recordings.iter().all(|r| !r.erase_allowed));
     assert_eq!(recording(&plan, "DCIM/100/A").class, Class::Unreviewed);
-    assert!(has(&plan, FindingKind::Caveat) && has(&plan, FindingKind::Orphans));
+    assert!(has(&plan, FindingKind::PassedOver) && has(&plan, FindingKind::Orphans));
     assert_eq!(plan.ignored, 1);
 }
 

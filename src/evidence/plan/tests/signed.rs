@@ -43,10 +43,14 @@ fn an_invalid_signature_of_an_enrolled_camera_is_loud_and_never_erasable() {
     assert!(has(&plan, FindingKind::SignatureInvalid));
     assert_eq!((found.class, found.erase_allowed), (Class::Quarantine, false));
     let reference = found.manifest.as_ref().unwrap();
-    assert_eq!((reference.trust, reference.sequence), (Trust::Listed, None));
-    assert!(reference.caveat.is_some());
+    assert_eq!((reference.trust, reference.sequence), (Trust::Invalid, None));
+    assert!(reference.caveat.as_ref().unwrap().contains("the signature does not fit"));
     assert!(found.files.iter().all(|file| file.trust != Trust::Signed));
+    // Media and the manifest itself: nobody vouches for either.
+    let invalid = found.files.iter().filter(|file| file.trust == Trust::Invalid);
+    assert_eq!(invalid.count(), 2);
     assert_eq!(plan.links(), []);
+    assert_eq!(plan.unproven_numbers(), [(1, "R000001".to_owned())].into());
 }
 
 #[test]

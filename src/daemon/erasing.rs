@@ -1,0 +1,178 @@
+//! Erasing one file: read it whole once more, compare, and only then erase.
+//!
+//! A file replaced on the camera after it was copied, with the same size and time, is another file:
+//! its original is safe, the replacement would be lost unread.
+
+use super::{
+    cameras::chain,
+    copy::{Patience, Pause, SecondRead, Watch, second_read},
+};
+use crate::{
+    camera::{Camera, CameraError},
+    dock::event::EraseResult,
+    release::Approval,
+    types::fact::Hashed,
+};
+
+/// Erases what the approval names, after the read it asks for gave what was sealed.
+pub(super) fn erase(
+    camera: &mut dyn Camera,
+    approval: Approval,
+    patience: Patience,
+    watch: &Watch,
+) -> EraseResult {
+    let permit = if approval.needs_read() {
+        match compare(camera, &approval, patience, watch) {
+            Ok(read) => approval.confirmed_by(read),
+            Err(result) => return result,
+        }
+    } else {
+        approval.without_read()
+    };
+    let Some(permit) = permit else {
+        return EraseResult::Failed("it was not read again, and so is not erased".into());
+    };
+    match camera.erase(&permit) {
+        Ok(()) => EraseResult::Erased,
+        Err(error) => refused(error),
+    }
+}
+
+fn refused(error: CameraError) -> EraseResult {
+    match error {
+        CameraError::NoSuchFile(_) => EraseResult::Absent,
+        CameraError::Gone => EraseResult::Gone,
+        error => EraseResult::Failed(chain(&error)),
+    }
+}
+
+/// Reads the file, and once more if it differs: only what two reads agree on is another file, and
+/// not a camera that reads unreliably.
+fn compare(
+    camera: &mut dyn Camera,
+    approval: &Approval,
+    patience: Patience,
+    watch: &Watch,
+) -> Result<Hashed, EraseResult> {
+    let sealed = approval.plain();
+    let first = read(camera, approval, patience, watch)?;
+    if first == sealed {
+        return Ok(first);
+    }
+    let second = read(camera, approval, patience, watch)?;
+    if first != second {
+        let words = "read again before its erase it gave other bytes each time: nothing was \
+                     erased; take this camera out of service";
+        return Err(EraseResult::Failed(words.into()));
+    }
+    if first.size != sealed.size {
+        let (now, then) = (first.size, sealed.size);
+        let words = format!("it has {now} bytes now and had {then}: it is listed again first");
+        return Err(EraseResult::Failed(words));
+    }
+    Err(EraseResult::Changed(first))
+}
+
+fn read(
+    camera: &mut dyn Camera,
+    approval: &Approval,
+    patience: Patience,
+    watch: &Watch,
+) -> Result<Hashed, EraseResult> {
+    let source = approval.source();
+    match second_read(camera, &source.path, source.size, patience, watch) {
+        SecondRead::Read(read) => Ok(read),
+        SecondRead::Paused(Pause::CameraGone) => Err(EraseResult::Gone),
+        SecondRead::Paused(Pause::Cancelled | Pause::SpoolFull) => Err(EraseResult::GaveWay),
+        SecondRead::Unreadable { offset, words } => {
+            let words = format!("it cannot be read again past byte {offset}: {words}");
+            Err(EraseResult::Failed(words))
+        }
+        SecondRead::Refused(error) => Err(refused(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        camera::{EraseMode, FaultyCamera, FolderCamera},
+        release::approval_for_test,
+        types::{SourcePath, fact::Source},
+    };
+    use std::{fs, path::Path, sync::atomic::Ordering, time::Duration};
+
+    const PATIENCE: Patience = Patience { attempts: 1, pause: Duration::ZERO };
+
+    fn docked(root: &Path) -> (Box<dyn Camera>, Source) {
+        let mut camera = FolderCamera::open(root, EraseMode::Allowed).unwrap();
+        let entry = Camera::list(&mut camera).unwrap().files.remove(0);
+        let source = Source {
+            path: entry.path,
+            size: entry.size,
+            modified_ms: entry.modified_ms,
+            expected: None,
+        };
+        (Box::new(camera), source)
+    }
+
+    fn sealed(bytes: &[u8]) -> Hashed {
+        Hashed { size: bytes.len() as u64, sha256: crate::types::Sha256Digest::of(bytes) }
+    }
+
+    /// A file with these bytes on a camera, and another in its place with the same size and time.
+    fn replaced(root: &Path, by: &[u8]) {
+        let path = root.join("clip.mp4");
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, by).unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    }
+
+    #[test]
+    fn what_was_replaced_with_the_same_size_and_time_is_not_erased() {
+        let card = tempfile::tempdir().unwrap();
+        let path = card.path().join("clip.mp4");
+        fs::write(&path, b"what was copied").unwrap();
+        let (mut camera, source) = docked(card.path());
+        replaced(card.path(), b"what came later");
+        let approval = approval_for_test(source.clone(), sealed(b"what was copied"), true);
+        let result = erase(&mut *camera, approval, PATIENCE, &Watch::default());
+        assert_eq!(result, EraseResult::Changed(sealed(b"what came later")));
+        assert_eq!(fs::read(&path).unwrap(), b"what came later");
+
+        replaced(card.path(), b"what was copied");
+        let approval = approval_for_test(source, sealed(b"what was copied"), true);
+        let result = erase(&mut *camera, approval, PATIENCE, &Watch::default());
+        assert_eq!(result, EraseResult::Erased);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_stopped_read_a_bad_read_and_a_pulled_camera_erase_nothing() {
+        let card = tempfile::tempdir().unwrap();
+        let path = card.path().join("clip.mp4");
+        fs::write(&path, b"what was copied").unwrap();
+        let (camera, source) = docked(card.path());
+        let (mut camera, faults) = FaultyCamera::new(camera);
+        let approval = || approval_for_test(source.clone(), sealed(b"what was copied"), true);
+        let stopped = Watch::default();
+        stopped.cancel.store(true, Ordering::Relaxed);
+        assert_eq!(erase(&mut camera, approval(), PATIENCE, &stopped), EraseResult::GaveWay);
+        let watch = Watch::default();
+        faults.stall_after(3);
+        assert!(matches!(erase(&mut camera, approval(), PATIENCE, &watch), EraseResult::Failed(_)));
+        faults.recover();
+        faults.flip_bit(SourcePath::new("clip.mp4").unwrap(), 3);
+        assert!(matches!(
+            erase(&mut camera, approval(), PATIENCE, &watch),
+            EraseResult::Changed(_)
+        ));
+        faults.recover();
+        faults.yank();
+        assert_eq!(erase(&mut camera, approval(), PATIENCE, &watch), EraseResult::Gone);
+        assert!(path.exists());
+        faults.reinsert();
+        assert_eq!(erase(&mut camera, approval(), PATIENCE, &watch), EraseResult::Erased);
+    }
+}

@@ -1,0 +1,113 @@
+//! The bay light, and the words beside it.
+
+use super::{
+    concerns::{Concern, ConcernKind},
+    status::BayReport,
+};
+use crate::dock::machine::{Bay, Work};
+use serde::{Deserialize, Serialize};
+
+/// The bay light. Green means one thing only: everything safe and nothing left to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Light {
+    Off,
+    Amber,
+    Green,
+    Red,
+}
+
+impl Light {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Amber => "amber",
+            Self::Green => "green",
+            Self::Red => "red",
+        }
+    }
+}
+
+/// `1 file`, `2 files`.
+pub(super) fn files_of(n: u64) -> String {
+    format!("{n} {}", if n == 1 { "file" } else { "files" })
+}
+
+/// The light and its words for a bay whose camera is being served.
+pub(super) fn light(
+    bay: &Bay,
+    report: &BayReport,
+    open: &[Concern],
+    paused: bool,
+) -> (Light, String) {
+    if let Some(words) = &bay.problem {
+        return (Light::Red, words.clone());
+    }
+    if bay.listed_at.is_none() || bay.ingest.is_some() {
+        return (Light::Amber, "looking at the camera; do not take it yet".into());
+    }
+    if report.to_copy.count > 0 {
+        let files = files_of(report.to_copy.count);
+        let words = match (paused, bay.spool_full) {
+            (true, _) => format!("paused with {files} still to copy; do not take it"),
+            (false, true) => format!("waiting for room on the dock's disk; {files} to copy"),
+            (false, false) => format!("copying, {files} to go; do not take it yet"),
+        };
+        return (Light::Amber, words);
+    }
+    if let Some(words) = needs_a_person(open, report.to_store.count) {
+        return (Light::Red, words);
+    }
+    if report.to_store.count > 0 {
+        let files = files_of(report.to_store.count);
+        let words = format!("copied; {files} on the way to the store; may be taken");
+        return (Light::Amber, words);
+    }
+    match bay.work {
+        Some(Work::Erase(_) | Work::SecondRead(_)) => {
+            (Light::Amber, "everything is safe; clearing the camera".into())
+        }
+        _ if !bay.settled && paused => {
+            (Light::Amber, "everything is safe; paused before clearing; may be taken".into())
+        }
+        _ if !bay.settled => (Light::Amber, "everything is safe; clearing the camera".into()),
+        _ if !bay.checked => {
+            (Light::Amber, "everything is safe; looking at the camera once more".into())
+        }
+        _ => (Light::Green, "everything is safe; take it".into()),
+    }
+}
+
+/// What a red bay says once all that can be copied is: what is wrong, and what to do.
+fn needs_a_person(open: &[Concern], to_store: u64) -> Option<String> {
+    let first = open.first()?;
+    let alike = open.iter().filter(|concern| concern.kind == first.kind).count();
+    let (what, others) = match (first.kind, alike) {
+        (ConcernKind::BadSignature, n) => {
+            (format!("the signature does not fit: {}", files_of(n as u64)), open.len() - n)
+        }
+        (ConcernKind::Unsound, 1) => {
+            ("1 file failed its check and stays".to_owned(), open.len() - 1)
+        }
+        (ConcernKind::Unsound, n) => {
+            (format!("{n} files failed their check and stay"), open.len() - n)
+        }
+        (
+            ConcernKind::ReadsDiffer
+            | ConcernKind::Replaced
+            | ConcernKind::Finding
+            | ConcernKind::Gap
+            | ConcernKind::Lost,
+            _,
+        ) => (first.words.clone(), open.len() - 1),
+    };
+    let more = match others {
+        0 => String::new(),
+        n => format!("; and {n} more, see `bwvdock reconcile`"),
+    };
+    let on_the_way = match to_store {
+        0 => String::new(),
+        n => format!("; {} on the way to the store", files_of(n)),
+    };
+    Some(format!("take the camera to the evidence unit: {what}{more}{on_the_way}"))
+}

@@ -1,0 +1,5 @@
+//! The USB bus, through libusb.
+
+mod pipes;
+
+pub use pipes::{OpenError, RusbPipes};
