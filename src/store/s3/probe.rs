@@ -212,7 +212,9 @@ mod tests {
         let mut answers = vec![
             // Without a body, as HEAD is answered.
             tests::answer("403 Forbidden", "", ""),
+            tests::error("403 Forbidden", "SignatureDoesNotMatch"),
             fine(""),
+            tests::answer("200 OK", "", "<ListMultipartUploadsResult/>"),
             fine(created),
         ];
         answers.extend_from_slice(parts);
@@ -241,13 +243,13 @@ mod tests {
         let (probe, requests) = probed(&[bad_digest(), bad_digest(), taken()]).await;
         let enforces = Enforces { sha256: true, md5: true, if_none_match: true };
         assert_eq!(probe, Probe { signature: true, wants_md5: false, enforces });
-        assert!(!has_md5(&requests[5]), "{}", requests[5]);
+        assert!(!has_md5(&requests[7]), "{}", requests[7]);
 
         let insists = tests::error("400 Bad Request", "InvalidRequest");
         let parts = [bad_digest(), bad_digest(), insists, taken()];
         let (probe, requests) = probed(&parts).await;
         assert_eq!(probe, Probe { signature: true, wants_md5: true, enforces });
-        assert!(!has_md5(&requests[5]) && has_md5(&requests[6]));
+        assert!(!has_md5(&requests[7]) && has_md5(&requests[8]));
     }
 
     #[tokio::test]
@@ -256,7 +258,7 @@ mod tests {
             let (probe, requests) = probed(&[taken(), answer, taken()]).await;
             let enforces = Enforces { sha256: false, md5, if_none_match: true };
             assert_eq!(probe, Probe { signature: true, wants_md5: true, enforces });
-            assert!(requests[3..6].iter().all(|request| has_md5(request)));
+            assert!(requests[5..8].iter().all(|request| has_md5(request)));
         }
     }
 }

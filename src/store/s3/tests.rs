@@ -247,6 +247,7 @@ async fn uploads_that_killed_probes_left_open_are_aborted_and_no_others() {
     let gone = "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n";
     let (options, server) = server(&[
         &answer("403 Forbidden", "", ""),
+        &error("403 Forbidden", "SignatureDoesNotMatch"),
         &answer("200 OK", "etag: \"x\"\r\n", ""),
         &answer("200 OK", "", &list),
         gone,

@@ -97,7 +97,8 @@ struct WrongKey;
 /// Why rustls, or the pin, refused a certificate.
 pub(super) fn distrust(error: &CertificateError) -> Distrust {
     match error {
-        CertificateError::UnknownIssuer => Distrust::UnknownIssuer,
+        // Another authority of the same name: its key is not the one that signed.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => Distrust::UnknownIssuer,
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => Distrust::Expired,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             Distrust::NotYetValid
@@ -171,6 +172,7 @@ mod tests {
         let now = UnixTime::since_unix_epoch(Duration::from_secs(9));
         let cases = [
             (CertificateError::UnknownIssuer, Distrust::UnknownIssuer),
+            (CertificateError::BadSignature, Distrust::UnknownIssuer),
             (CertificateError::Expired, Distrust::Expired),
             (CertificateError::ExpiredContext { time: now, not_after: now }, Distrust::Expired),
             (CertificateError::NotValidYet, Distrust::NotYetValid),
