@@ -66,8 +66,7 @@ def gadget_mtp():
         check("UMTP0001" in words or "umtp" in words.lower(), f"mtp-detect: {words}")
         camera.unplug()
         await_gone(camera.port)
-        camera.plug()
-        await_device(camera.port, "UMTP0001")
+        # It is not plugged in again: umtprd does not always get over what mtp-detect asks it.
 
 
 CASES = [
