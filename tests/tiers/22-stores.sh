@@ -25,6 +25,7 @@ nginx_before() {
   local tls="ssl_certificate $work/tls/server.pem; ssl_certificate_key $work/tls/server.key;"
   cat >"$work/nginx.conf" <<CONF
 daemon off;
+master_process off;
 user root;
 pid $work/nginx.pid;
 error_log $work/nginx.log;
