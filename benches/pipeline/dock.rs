@@ -79,6 +79,8 @@ pub fn run(ground: &Ground, weed: &Weed, program: &Path) -> Run {
     let log = File::create(folder.join("daemon.log")).expect("a new file");
     let child = Command::new(program)
         .env("BWVDOCK_LOG", "warn,bwvdock::daemon::copy=debug")
+        // As systemd/bwvdock.service starts it.
+        .env("MALLOC_ARENA_MAX", "2")
         .args(["daemon", "--die-with-parent", "--config"])
         .arg(folder.join("bwvdock.toml"))
         .stdin(Stdio::null())
