@@ -97,6 +97,9 @@ pub struct Bay {
     pub(super) erase_failures: u32,
     /// The last second read that gave what was sealed, and when.
     pub(super) fresh: Option<(SegmentId, Timestamp)>,
+    /// Files whose second read differed and that were read once more in this docking, to tell a
+    /// replaced file from a camera that reads unreliably.
+    pub(super) doubted: BTreeSet<SegmentId>,
     /// Since when clearing gives way to copying elsewhere.
     pub(super) yields_since: Option<Timestamp>,
 }
@@ -393,6 +396,7 @@ impl Dock {
             last_copy: 0,
             erase_failures: 0,
             fresh: None,
+            doubted: BTreeSet::new(),
             yields_since: None,
         };
         self.bays.insert(bay, docked);

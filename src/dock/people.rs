@@ -31,6 +31,7 @@ impl Dock {
                     bay.settled = false;
                     bay.erase_failures = 0;
                     bay.release = ReleasePass::default();
+                    bay.doubted.clear();
                 }
                 Ok("looking at every docked camera again; releasing what the rule allows".into())
             }
@@ -73,6 +74,7 @@ impl Dock {
                 if self.exists(&target, view)? {
                     self.store_wait = self.store_wait.take().map(|(_, words)| (now, words));
                     self.finish_now(now);
+                    self.bays.values_mut().for_each(|bay| bay.doubted.clear());
                     let words = format!("trying again now: {}", describe(&target));
                     self.remember(actor, Fact::RetryAsked { target, reason }, step);
                     Ok(words)

@@ -19,6 +19,8 @@ use jiff::{SignedDuration, Timestamp};
 /// set meanwhile is met soon.
 const LOOK_MAX: usize = 64;
 const ERASE_MAX: usize = 16;
+/// Files in doubt that are read once more in one docking.
+const DOUBTED_MAX: usize = 1000;
 /// Bytes read again in one batch, but for a single larger file.
 const REREAD_BYTES_MAX: u64 = 64 << 20;
 /// Reading before an erase waits this long for copying in other bays, and then goes on beside it.
@@ -94,6 +96,21 @@ impl Dock {
                         break;
                     }
                     permits.push(approval);
+                }
+                Decision::Stay(obstacles) if self.is_in_doubt(name, &state, &obstacles) => {
+                    if !permits.is_empty() {
+                        pass.from = Some(key::candidate(&camera, id));
+                        break;
+                    }
+                    if let Some(bay) = self.bays.get_mut(name) {
+                        bay.doubted.insert(id);
+                    }
+                    let source = state.segment.source.clone();
+                    pass.from = Some(after);
+                    self.set_pass(name, pass, false);
+                    self.set_work(name, Work::SecondRead(id));
+                    step.act(Action::SecondRead { bay: name.clone(), segment: id, source });
+                    return Ok(());
                 }
                 Decision::ReadAgain if permits.is_empty() => {
                     let source = state.segment.source.clone();
@@ -179,6 +196,15 @@ impl Dock {
                 step.act(Action::StopErase { bay: other.clone() });
             }
         }
+    }
+
+    /// Whether a file whose second read differed is to be read once more, once in a docking.
+    fn is_in_doubt(&self, name: &BayName, state: &SegmentState, why: &[Obstacle]) -> bool {
+        let Some(bay) = self.bays.get(name) else { return false };
+        why.contains(&Obstacle::SecondReadDiffers)
+            && !state.replaced
+            && bay.doubted.len() < DOUBTED_MAX
+            && !bay.doubted.contains(&state.segment.id)
     }
 
     fn set_pass(&mut self, name: &BayName, pass: ReleasePass, settled: bool) {
@@ -280,9 +306,20 @@ impl Dock {
                     bay.release.from = Some(key::candidate(&bay.camera, segment));
                     bay.fresh = Some((segment, now));
                 }
-                let sealed = view.segment(segment)?.and_then(|state| state.sealed);
-                if let Some(sealed) = sealed {
-                    step.fact(Fact::SecondRead { segment, read, agrees: read == sealed.plain });
+                let Some(state) = view.segment(segment)? else { return Ok(()) };
+                let Some(sealed) = &state.sealed else { return Ok(()) };
+                let agrees = read == sealed.plain;
+                match state.second_read {
+                    // Two reads agree on other bytes than were sealed: it is another file.
+                    Some((before, false)) if before == read && read.size == sealed.plain.size => {
+                        self.source_changed(now, segment, read, view, step)?;
+                        if let Some(bay) = self.bays.get_mut(bay) {
+                            bay.settled = false;
+                        }
+                    }
+                    // Sometimes right, sometimes not: a camera that reads unreliably stays in doubt.
+                    Some((_, false)) if agrees => {}
+                    Some(_) | None => step.fact(Fact::SecondRead { segment, read, agrees }),
                 }
             }
         }

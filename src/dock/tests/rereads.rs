@@ -68,6 +68,29 @@ fn a_file_without_a_digest_is_not_read_three_times_but_again_when_its_read_is_ol
 }
 
 #[test]
+fn a_file_without_a_digest_replaced_before_its_second_read_is_copied_too() {
+    const CLIP: &str = "A1_C1_20260314T221503Z/clip_001.mp4";
+    let mut world = World::new();
+    let mut bare = Camera::bare("C1", "clip-folders");
+    bare.put(CLIP, b"clip");
+    world.add(bare).withheld.insert("second read");
+    world.dock("1", "C1");
+    world.settle();
+    assert_eq!(world.has_pending("second read"), 1);
+    world.camera("C1").files.get_mut(&path(CLIP)).unwrap().bytes = b"PILC".to_vec();
+    world.withheld.clear();
+    world.settle();
+    for bytes in [b"clip", b"PILC"] {
+        let held = crate::types::Sha256Digest::of(bytes);
+        assert!(world.stored.values().any(|stored| *stored == held), "both are kept");
+    }
+    assert_eq!(world.facts(|f| matches!(f, Fact::SourceChanged { .. })), 1);
+    let report = world.bay_report("1");
+    assert_eq!(report.light, Light::Red);
+    assert!(report.words.contains("lies in its place"), "{}", report.words);
+}
+
+#[test]
 fn an_unreliable_camera_loses_nothing_and_makes_no_new_footage() {
     let mut world = about_to_erase();
     world.camera("C1").flips.insert(path(FIRST), 2);
