@@ -156,8 +156,8 @@ enum Verb {
         #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: Option<String>,
     },
-    /// Try again now what waits for a later attempt; read again what failed its check. The whole
-    /// dock if nothing is named
+    /// Try again now what waits for a later attempt; read again what failed its check and nobody
+    /// has acknowledged. The whole dock, with the cameras in it, if nothing is named
     Retry {
         #[command(flatten)]
         what: Whom,

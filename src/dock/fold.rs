@@ -22,7 +22,7 @@ type Done = Result<(), IndexBroken>;
 
 /// Counts up whenever the same log folds to other records than before: an index made by another
 /// version is made again from the log.
-pub const FOLD_VERSION: u32 = 2;
+pub const FOLD_VERSION: u32 = 3;
 
 /// Applies one line of the log to the state.
 ///
@@ -677,10 +677,17 @@ impl Fold<'_> {
                 Ok(())
             }
             Target::Camera(id) => {
+                self.retry_unsound(&key::matters(id))?;
                 self.retry_copies(&key::copies(id))?;
                 self.retry_queue(target)
             }
             Target::Dock => {
+                // What is elsewhere cannot be read again: its sealed copy stays what it is.
+                for camera in self.table.list::<CameraState>(key::CAMERAS, b"", usize::MAX)? {
+                    if camera.docked {
+                        self.retry_unsound(&key::matters(&camera.id))?;
+                    }
+                }
                 self.retry_copies(key::COPIES)?;
                 self.retry_queue(target)
             }
@@ -699,7 +706,7 @@ impl Fold<'_> {
     }
 
     /// Clears the waiting time; a segment whose copy was unsound is read from the camera again.
-    fn retry_segment(&mut self, id: SegmentId) -> Done {
+    pub(super) fn retry_segment(&mut self, id: SegmentId) -> Done {
         let Some(state) = self.table.segment(id)? else { return Ok(()) };
         self.segment(id, |s| s.retry_at = None)?;
         let Some(sealed) = &state.sealed else { return Ok(()) };
