@@ -115,11 +115,14 @@ impl Fold<'_> {
             Fact::ReceiptPlaced { object } => self.object(*object, |o| o.receipt_placed = true),
             Fact::SpoolFreed { object } => self.object(*object, |o| o.spool_freed = true),
             Fact::SpoolDamaged { object, words } => self.spool_damaged(*object, words),
-            Fact::SecondRead { segment, read, agrees } => {
+            Fact::SecondRead { segment, read, agrees, mark } => {
                 if !agrees {
                     self.totals.second_reads_differing += 1;
                 }
-                self.segment(*segment, |s| s.second_read = Some((*read, *agrees)))
+                self.segment(*segment, |s| {
+                    s.second_read = Some((*read, *agrees));
+                    s.segment.source.mark = mark.or(s.segment.source.mark);
+                })
             }
             Fact::Held { target, reason } => self.mark(key::hold(target), at, reason),
             Fact::Unheld { target, .. } => {

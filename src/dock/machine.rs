@@ -11,7 +11,9 @@ use super::{
     elapsed::Elapsed,
     event::{Action, Arrival, Event, Step},
     finishing::FinishTrouble,
+    growing::Growing,
     ingest::Ingest,
+    marks::Marks,
     recording::Describing,
     releasing::ReleasePass,
 };
@@ -102,6 +104,10 @@ pub struct Bay {
     pub(super) doubted: BTreeSet<SegmentId>,
     /// Since when clearing gives way to copying elsewhere.
     pub(super) yields_since: Option<Timestamp>,
+    /// It was listed before in this docking: what is another size or time now has changed since.
+    pub(super) listed_before: bool,
+    pub(super) growing: Growing,
+    pub(super) marks: Marks,
 }
 
 /// Damage of the custody log, as the rules and people need to know it.
@@ -319,6 +325,7 @@ impl Dock {
         // Copying first, in whatever bay: clearing reads cameras too.
         for bay in free {
             self.poll_release(now, &bay, view, &mut step)?;
+            self.poll_marks(now, &bay, view, &mut step)?;
         }
         self.poll_records(now, view, &mut step)?;
         self.poll_finishing(now, view, &mut step)?;
@@ -398,6 +405,9 @@ impl Dock {
             fresh: None,
             doubted: BTreeSet::new(),
             yields_since: None,
+            listed_before: false,
+            growing: Growing::default(),
+            marks: Marks::default(),
         };
         self.bays.insert(bay, docked);
     }

@@ -52,6 +52,19 @@ pub struct Source {
     /// What the camera says the SHA-256 is; if it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Sha256Digest>,
+    /// What told the file from another one in its place when it was listed; if anything did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<ChangeMark>,
+}
+
+impl Source {
+    /// Whether a listed file is this one: same size, same time, and the camera says the same of
+    /// its bytes. Another mark is no other file: it is a reason to read it.
+    pub fn is_same(&self, listed: &Self) -> bool {
+        let Self { path, size, modified_ms, expected, mark: _ } = self;
+        (path, size, modified_ms, expected)
+            == (&listed.path, &listed.size, &listed.modified_ms, &listed.expected)
+    }
 }
 
 /// The manifest a recording came with.
@@ -549,6 +562,10 @@ pub enum Fact {
         segment: SegmentId,
         read: Hashed,
         agrees: bool,
+        /// It was made because the file had another mark than before: this one, which is its mark
+        /// from now on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mark: Option<ChangeMark>,
     },
     Held {
         target: Target,

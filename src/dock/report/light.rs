@@ -46,6 +46,19 @@ pub(super) fn light(
     if bay.listed_at.is_none() || bay.ingest.is_some() {
         return (Light::Amber, "looking at the camera; do not take it yet".into());
     }
+    if report.growing > 0 && !matches!(bay.work, Some(Work::Copy(_))) {
+        let files = files_of(report.growing);
+        let words = match paused {
+            true => {
+                format!("paused, and still being written by the camera: {files}; do not take it")
+            }
+            false => format!(
+                "still being written by the camera: {files}, copied when unchanged for a while; \
+                 do not take it yet"
+            ),
+        };
+        return (Light::Amber, words);
+    }
     if report.to_copy.count > 0 {
         let files = files_of(report.to_copy.count);
         let words = match (paused, bay.spool_full) {
@@ -64,8 +77,16 @@ pub(super) fn light(
         return (Light::Amber, words);
     }
     match bay.work {
-        Some(Work::Erase(_) | Work::SecondRead(_)) => {
+        Some(Work::Erase(_) | Work::SecondRead(_)) if bay.marks.count() == 0 => {
             (Light::Amber, "everything is safe; clearing the camera".into())
+        }
+        _ if bay.settled && bay.marks.count() > 0 => {
+            let files = files_of(bay.marks.count());
+            let words = format!(
+                "everything is safe; {files} to be read again, in case of being replaced; may be \
+                 taken"
+            );
+            (Light::Amber, words)
         }
         _ if !bay.settled && paused => {
             (Light::Amber, "everything is safe; paused before clearing; may be taken".into())

@@ -50,6 +50,12 @@ pub struct BayReport {
     pub to_copy: Amount,
     /// Copied, and not yet safe in the store.
     pub to_store: Amount,
+    /// Files that somebody still writes to; they are copied when they hold still.
+    #[serde(default)]
+    pub growing: u64,
+    /// Files to be read again, as something tells that they were touched since they were copied.
+    #[serde(default)]
+    pub touched: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copying: Option<SegmentId>,
     /// When all evidential footage, and all footage, of this camera will be in the store.
@@ -365,6 +371,8 @@ fn bay_report(
         bytes: 0,
         to_copy: Amount::default(),
         to_store: Amount::default(),
+        growing: 0,
+        touched: 0,
         copying: None,
         evidential_safe_at: None,
         all_safe_at: None,
@@ -382,6 +390,7 @@ fn bay_report(
     report.camera = Some(bay.camera.clone());
     report.profile = Some(bay.profile.clone());
     (report.files, report.bytes) = bay.on_camera;
+    (report.growing, report.touched) = (bay.growing.count(), bay.marks.count());
     if let Some(Work::Copy(segment)) = bay.work {
         report.copying = Some(segment);
     }

@@ -342,7 +342,7 @@ fn a_file_that_grew_is_told_in_the_log_read_as_it_is_now_and_not_called_lost() {
     world.settle();
     let told = |f: &Fact| {
         matches!(f, Fact::SegmentVanished { segment, words: Some(words), superseded: true }
-        if *segment == first && words.contains("it grew on the camera from 3 to 12 bytes"))
+        if *segment == first && words.contains("it grew from 3 to 12 bytes"))
     };
     assert_eq!(world.facts(told), 1);
     assert_eq!(world.left("C1"), Vec::<String>::new());

@@ -4,6 +4,7 @@
 //! [`invariants`] after every event.
 
 mod camera;
+mod changing;
 mod clocks;
 mod concerns;
 mod invariants;
