@@ -57,7 +57,9 @@ impl Fold<'_> {
             | Fact::LogPruned { .. } => Ok(()),
             Fact::CameraDocked { .. } => self.docked(fact),
             Fact::CameraListed { .. } => Ok(()),
-            Fact::CameraRemoved { camera, .. } => self.camera(camera, |c| c.docked = false),
+            Fact::CameraRemoved { camera, .. } => self.camera(camera, |c| {
+                (c.docked, c.claims_bay) = (false, false);
+            }),
             Fact::RecordingSeen { recording } => self.recording_seen(recording),
             Fact::CameraFindings { camera, grave, clock, noted } => {
                 self.findings(camera, [grave, clock, noted])
@@ -244,6 +246,7 @@ impl Fold<'_> {
             last_docked: at,
             last_bay: bay.clone(),
             docked: true,
+            claims_bay: true,
             clock: *clock,
             clock_reading: *clock_reading,
             findings: before.as_ref().map_or_else(Vec::new, |c| c.findings.clone()),

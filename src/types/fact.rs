@@ -413,13 +413,16 @@ pub enum Fact {
         /// What its times say of the camera's clock.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         clock: Vec<String>,
-        /// Passed over by right: links, FIFOs, sockets, devices.
+        /// Passed over by right: links, FIFOs, sockets, devices; names that the profile ignores.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         noted: Vec<String>,
     },
     /// A bay holds a card with no file on it and nothing that says whose it is.
     EmptyCard {
         bay: BayName,
+        /// What lies on it and is no footage: names that the profiles ignore, links, devices.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        noted: Vec<String>,
     },
     CameraRemoved {
         bay: BayName,

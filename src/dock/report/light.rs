@@ -4,7 +4,10 @@ use super::{
     concerns::{Concern, ConcernKind},
     status::BayReport,
 };
-use crate::dock::machine::{Bay, Work};
+use crate::dock::{
+    StoreTrouble,
+    machine::{Bay, Work},
+};
 use serde::{Deserialize, Serialize};
 
 /// The bay light. Green means one thing only: everything safe and nothing left to do.
@@ -39,6 +42,7 @@ pub(super) fn light(
     report: &BayReport,
     open: &[Concern],
     paused: bool,
+    store: Option<&StoreTrouble>,
 ) -> (Light, String) {
     if let Some(words) = &bay.problem {
         return (Light::Red, words.clone());
@@ -73,6 +77,15 @@ pub(super) fn light(
     }
     if report.to_store.count > 0 {
         let files = files_of(report.to_store.count);
+        // Nothing the officer could do, and it does not pass by itself.
+        if let Some(trouble) = store {
+            let words = format!(
+                "copied; may be taken; but {}: tell whoever runs this dock; {files} safe on its \
+                 disk only",
+                trouble.need.words()
+            );
+            return (Light::Red, words);
+        }
         let words = format!("copied; {files} on the way to the store; may be taken");
         return (Light::Amber, words);
     }
