@@ -8,6 +8,7 @@
 
 use super::{
     IndexBroken, Records, View,
+    arrivals::Held,
     elapsed::Elapsed,
     event::{Action, Arrival, Event, Step},
     finishing::FinishTrouble,
@@ -131,6 +132,9 @@ pub struct Dock {
     pub(super) empty_cards: BTreeSet<BayName>,
     /// Cameras whose id is docked elsewhere already: each is let in when the other is out.
     pub(super) twins: BTreeMap<BayName, Arrival>,
+    /// Cameras that came just after the start and were last in another bay: see `arrivals`.
+    pub(super) held: BTreeMap<BayName, Held>,
+    pub(super) started_at: Option<Timestamp>,
     /// Segments whose last read differed from the camera's digest: the next read counts.
     pub(super) suspects: BTreeSet<SegmentId>,
     pub(super) copies_given: u64,
@@ -157,6 +161,8 @@ impl Dock {
             troubles: BTreeMap::new(),
             empty_cards: BTreeSet::new(),
             twins: BTreeMap::new(),
+            held: BTreeMap::new(),
+            started_at: None,
             suspects: BTreeSet::new(),
             copies_given: 0,
             elapsed: Elapsed::default(),
@@ -223,6 +229,7 @@ impl Dock {
                 if let Some(last) = view.totals()?.last_at {
                     self.elapsed.skip(last, now);
                 }
+                self.started_at = Some(now);
                 step.fact(started.fact);
                 started.repairs.into_iter().for_each(|fact| step.fact(fact));
             }
@@ -230,7 +237,9 @@ impl Dock {
                 self.stopped = true;
                 step.fact(Fact::DockStopped { why });
             }
-            Event::CameraArrived(arrival) => self.handle_arrival(arrival, &mut step),
+            Event::CameraArrived(arrival) => {
+                self.handle_arrival(now, arrival, view, &mut step)?;
+            }
             Event::BayTrouble { bay, words } => self.trouble(bay, words, &mut step),
             Event::EmptyCard { bay } => self.handle_empty_card(bay, &mut step),
             Event::CameraGone { bay } => self.handle_gone(bay, &mut step),
@@ -307,6 +316,7 @@ impl Dock {
         if self.stopped {
             return Ok(step);
         }
+        self.poll_held(now, &mut step);
         let mut turns: Vec<(u64, BayName)> =
             self.bays.iter().map(|(name, bay)| (bay.last_copy, name.clone())).collect();
         turns.sort();
@@ -340,6 +350,8 @@ impl Dock {
             bay.release.next_at = None;
             bay.release.rest_until = None;
         }
+        self.held.values_mut().for_each(|(_, until)| *until = now.min(*until));
+        self.started_at = None;
         self.store_wait = self.store_wait.take().map(|(until, words)| (until.min(now), words));
         self.finish_now(now);
         self.describing.retry_at = None;
@@ -353,7 +365,7 @@ impl Dock {
 
     // --- cameras come and go ---
 
-    fn handle_arrival(&mut self, arrival: Arrival, step: &mut Step) {
+    pub(super) fn let_in(&mut self, arrival: Arrival, step: &mut Step) {
         self.handle_gone(arrival.bay.clone(), step);
         let twin = self.bays.iter().find(|(_, docked)| docked.camera == arrival.camera);
         if let Some((other, _)) = twin {
@@ -421,17 +433,18 @@ impl Dock {
         }
     }
 
-    fn handle_gone(&mut self, bay: BayName, step: &mut Step) {
+    pub(super) fn handle_gone(&mut self, bay: BayName, step: &mut Step) {
         self.troubles.remove(&bay);
         self.empty_cards.remove(&bay);
         self.twins.remove(&bay);
+        self.held.remove(&bay);
         let Some(docked) = self.bays.remove(&bay) else { return };
         step.fact(Fact::CameraRemoved { bay, camera: docked.camera.clone() });
         let waiting = self.twins.iter().find(|(_, twin)| twin.camera == docked.camera);
         if let Some(twin) = waiting.map(|(name, _)| name.clone())
             && let Some(arrival) = self.twins.remove(&twin)
         {
-            self.handle_arrival(arrival, step);
+            self.let_in(arrival, step);
         }
     }
 

@@ -5,6 +5,7 @@
 //! [`machine`] for the order that the caller keeps.
 
 mod acknowledging;
+mod arrivals;
 mod completeness;
 mod copying;
 mod elapsed;
