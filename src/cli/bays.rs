@@ -97,7 +97,7 @@ pub fn learn(args: LearnArgs, socket: &Path, as_json: bool) -> Outcome {
     if as_json {
         let rows: Vec<_> =
             map.iter().map(|(bay, port)| json!({ "name": bay, "port": port })).collect();
-        render::print(&render::json(&json!({ "bays": rows, "written": written })));
+        render::print_json(&json!({ "bays": rows, "written": written }));
         return Ok(Exit::Fine);
     }
     let rows: String =

@@ -52,7 +52,7 @@ pub fn config_check(file: &Path, as_json: bool) -> Outcome {
     }
     let warnings = config.warnings();
     if as_json {
-        render::print(&render::json(&json!({ "fine": true, "warnings": warnings })));
+        render::print_json(&json!({ "fine": true, "warnings": warnings }));
     } else {
         let bays = render::count(config.bays.len() as u64, "bay", "bays");
         let mut text = format!("{}: fine; dock {}, {bays}\n", file.display(), config.dock.id);
@@ -62,21 +62,23 @@ pub fn config_check(file: &Path, as_json: bool) -> Outcome {
     Ok(Exit::Fine)
 }
 
-pub fn config_default() -> Outcome {
-    render::print(config::DEFAULT_TOML);
-    Ok(Exit::Fine)
+/// The manual; as JSON, the values that hold where nothing else is written.
+pub fn config_default(as_json: bool) -> Outcome {
+    show_toml(config::DEFAULT_TOML, as_json)
 }
 
 pub fn config_show(file: &Path, as_json: bool) -> Outcome {
-    let text = load(file)?.to_toml();
-    if as_json {
-        let value: serde_json::Value = toml::from_str(&text).map_err(|error| {
-            Complaint::new(Exit::Failed, error.to_string(), "ask without --json")
-        })?;
-        render::print(&render::json(&value));
-    } else {
-        render::print(&text);
+    show_toml(&load(file)?.to_toml(), as_json)
+}
+
+fn show_toml(text: &str, as_json: bool) -> Outcome {
+    if !as_json {
+        render::print_exact(text);
+        return Ok(Exit::Fine);
     }
+    let value: serde_json::Value = toml::from_str(text)
+        .map_err(|error| Complaint::new(Exit::Failed, error.to_string(), "ask without --json"))?;
+    render::print_json(&value);
     Ok(Exit::Fine)
 }
 
@@ -120,7 +122,7 @@ pub fn generate_dock_key(out: &Path, as_json: bool) -> Outcome {
     let pem = key.public_pem();
     fs::write(&public, &pem).map_err(|error| cannot_write(&public, &error))?;
     if as_json {
-        render::print(&render::json(&json!({ "private": out, "public": public, "pem": pem })));
+        render::print_json(&json!({ "private": out, "public": public, "pem": pem }));
     } else {
         render::print(&format!(
             "private key  {}  (keep it on this dock only)\npublic key   {}  (give it to whoever \
@@ -142,7 +144,7 @@ pub fn generate_identity(out: &Path, as_json: bool) -> Outcome {
     write_secret(out, identity.file_text(jiff::Timestamp::now()).as_bytes())?;
     let public = identity.public();
     if as_json {
-        render::print(&render::json(&json!({ "identity": out, "recipient": public })));
+        render::print_json(&json!({ "identity": out, "recipient": public }));
     } else {
         render::print(&format!(
             "identity   {}  (opens footage: never keep it on a dock)\nrecipient  {public}  (goes \
@@ -201,12 +203,12 @@ pub fn receipt_verify(
         }
     }
     if as_json {
-        render::print(&render::json(&json!({
+        render::print_json(&json!({
             "holds": true,
             "key_trusted": key.is_some(),
             "object_checked": object.is_some(),
             "receipt": receipt,
-        })));
+        }));
     } else {
         let signed = match key {
             Some(key) => format!("signed by the key in {}", key.display()),

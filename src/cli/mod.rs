@@ -1,88 +1,30 @@
 //! The command line: one binary, plain words for people, `--json` for machines.
 //!
-//! stdout is data, stderr is words. An error is two lines: what happened, what to do.
-//! Exit status: see [`Exit`].
+//! stdout is data, stderr is words. An error is two lines, what happened and what to do, or with
+//! `--json` one object: see [`Complaint`]. Exit status: see [`Exit`].
 
 mod ask;
 mod bays;
+mod complaint;
 mod custody;
 mod id;
+mod lists;
 mod local;
 pub mod render;
 mod screens;
 mod store;
+mod usage;
 
 use crate::{
-    api::ClientError,
     dock::report::Kind,
     types::{CameraId, Class, SegmentId, fact::Target},
 };
 use ask::Asker;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
+pub use complaint::{Complaint, Exit};
 use id::GivenId;
+use lists::Rows;
 use std::{path::PathBuf, process::ExitCode};
-
-/// What the exit status says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// Done, or everything agrees.
-    Fine = 0,
-    /// The answer is "no": a check found a difference, a verification failed.
-    Differs = 1,
-    /// The command line, the configuration or an argument is wrong.
-    Usage = 2,
-    /// No dock answers.
-    Unreachable = 3,
-    /// The dock refused: missing rights, or not possible now.
-    Refused = 4,
-    /// Anything else went wrong.
-    Failed = 5,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
-
-/// Something a person must be told: what happened, what to do, and the exit status.
-#[derive(Debug)]
-pub struct Complaint {
-    pub what: String,
-    pub next: String,
-    pub exit: Exit,
-}
-
-impl Complaint {
-    pub fn new(exit: Exit, what: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { what: what.into(), next: next.into(), exit }
-    }
-}
-
-impl From<ClientError> for Complaint {
-    fn from(error: ClientError) -> Self {
-        let what = crate::daemon::chain(&error);
-        match error {
-            ClientError::Unreachable { .. } => Self::new(
-                Exit::Unreachable,
-                what,
-                "start it (`systemctl start bwvdock`), or name its socket with --socket",
-            ),
-            ClientError::Forbidden { .. } => Self::new(
-                Exit::Refused,
-                what,
-                "ask an administrator for the rights to its folder, or use sudo",
-            ),
-            ClientError::Refused(refusal) => Self::new(Exit::Refused, refusal.what, refusal.next),
-            ClientError::Broken(_) => {
-                Self::new(Exit::Failed, what, "`journalctl -u bwvdock` says why, then ask again")
-            }
-            ClientError::Garbled(_) => {
-                Self::new(Exit::Failed, what, "use the bwvdock that runs as the daemon")
-            }
-        }
-    }
-}
 
 type Outcome = Result<Exit, Complaint>;
 
@@ -132,10 +74,7 @@ enum Verb {
     /// Files of recordings: where they stand and what their check said
     Segments(Selection),
     /// What waits for the store, in order
-    Queue {
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
-    },
+    Queue(Rows),
     /// Why something waits or is stuck, and what to do
     Why {
         /// Id of a segment, a recording or a sealed object; its last digits will do
@@ -202,8 +141,8 @@ enum Verb {
         /// Print the rule and its verdict on each file; change nothing
         #[arg(long)]
         dry_run: bool,
-        #[arg(long, default_value_t = 200)]
-        limit: usize,
+        #[command(flatten)]
+        rows: Rows,
     },
     /// Per camera: on camera, copied, stored, released, outstanding (exit 1 if they differ)
     Reconcile {
@@ -251,8 +190,8 @@ struct Selection {
     /// Only what left its camera by another hand
     #[arg(long)]
     vanished: bool,
-    #[arg(long, default_value_t = 50)]
-    limit: usize,
+    #[command(flatten)]
+    rows: Rows,
 }
 
 /// What a command is about.
@@ -318,11 +257,15 @@ impl From<Mark> for Class {
 enum CustodyVerb {
     /// Print lines of the log: who did what, when, and why
     Show {
-        /// First sequence number [default: the last lines]
-        #[arg(long)]
+        /// The first line wanted, by its number [default: the last lines]
+        #[arg(long, value_name = "LINE")]
         from: Option<u64>,
-        #[arg(long, default_value_t = 40)]
-        limit: u64,
+        /// Show at most so many
+        #[arg(long, value_name = "N", default_value_t = 40)]
+        limit: usize,
+        /// Show the whole log
+        #[arg(long, conflicts_with_all = ["from", "limit"])]
+        all: bool,
         /// Read a copy of the log in this folder instead of asking the daemon
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
@@ -418,14 +361,15 @@ enum KeyKind {
 
 /// Runs the command line; what is said goes to stdout and stderr.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage::answer(&error, &arguments),
+    };
+    let as_json = cli.json;
     match run(cli) {
         Ok(exit) => exit.into(),
-        Err(Complaint { what, next, exit }) => {
-            eprintln!("bwvdock: {what}");
-            eprintln!("  -> {next}");
-            exit.into()
-        }
+        Err(complaint) => complaint.say(as_json),
     }
 }
 
@@ -448,7 +392,7 @@ fn run(cli: Cli) -> Outcome {
         Verb::Watch { every } => asker.watch(every),
         Verb::Recordings(selection) => asker.recordings(selection),
         Verb::Segments(selection) => asker.segments(selection),
-        Verb::Queue { limit } => asker.queue(limit),
+        Verb::Queue(rows) => asker.queue(&rows),
         Verb::Why { id } => asker.why(&id),
         Verb::Pause { what, reason } => asker.pause(what.target(&asker)?, reason),
         Verb::Resume { what, reason } => asker.resume(what.target(&asker)?, reason),
@@ -459,14 +403,15 @@ fn run(cli: Cli) -> Outcome {
         Verb::Flag { recording, class, reason } => {
             asker.flag(asker.recording(&recording)?, class.into(), reason)
         }
-        Verb::Release { dry_run: true, limit } => asker.dry_run(limit),
+        Verb::Release { dry_run: true, rows } => asker.dry_run(&rows),
         Verb::Release { dry_run: false, .. } => asker.release(),
         Verb::Reconcile { camera } => asker.reconcile(camera),
-        Verb::Custody(CustodyVerb::Show { from, limit, dir: None }) => {
-            asker.custody_show(from, limit)
-        }
-        Verb::Custody(CustodyVerb::Show { from, limit, dir: Some(dir) }) => {
-            custody::show(&dir, from, limit, cli.json)
+        Verb::Custody(CustodyVerb::Show { from, limit, all, dir }) => {
+            let wanted = custody::Wanted::new(from, limit, all);
+            match dir {
+                None => asker.custody_show(wanted),
+                Some(dir) => custody::show(&dir, wanted, cli.json),
+            }
         }
         Verb::Custody(CustodyVerb::Accept { line, reason }) => asker.accept_damage(line, reason),
         Verb::Custody(CustodyVerb::Verify { dir, receipts }) => {
@@ -478,7 +423,7 @@ fn run(cli: Cli) -> Outcome {
         }
         Verb::Store(StoreVerb::Probe { config }) => store::probe(&config, cli.json),
         Verb::Config(ConfigVerb::Check { file }) => local::config_check(&file, cli.json),
-        Verb::Config(ConfigVerb::Show { default: true, .. }) => local::config_default(),
+        Verb::Config(ConfigVerb::Show { default: true, .. }) => local::config_default(cli.json),
         Verb::Config(ConfigVerb::Show { file, .. }) => local::config_show(&file, cli.json),
         Verb::Keys(KeysVerb::Generate { which: KeyKind::Dock { out } }) => {
             local::generate_dock_key(&out, cli.json)

@@ -1,12 +1,18 @@
 //! Small shared pieces of what people see: sizes, times, tables.
 
-use crate::dock::Stage;
+use crate::{dock::Stage, types::plain};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use jiff::{Timestamp, tz::TimeZone};
 use std::io::Write as _;
 
-/// Prints and does not mind a closed pipe (`| head`).
+/// Prints words for people, with nothing in them that could steer a terminal or turn text around:
+/// the one way to a screen, whoever the words are from.
 pub fn print(text: &str) {
+    print_exact(&plain(text));
+}
+
+/// Prints data as it is, for machines. A closed pipe is not minded (`| head`).
+pub fn print_exact(text: &str) {
     let mut out = std::io::stdout().lock();
     let newline = if text.ends_with('\n') { "" } else { "\n" };
     let _ = write!(out, "{text}{newline}").and_then(|()| out.flush());
@@ -15,6 +21,35 @@ pub fn print(text: &str) {
 pub fn json(value: &serde_json::Value) -> String {
     // A JSON value always has a text form.
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+}
+
+pub fn print_json(value: &serde_json::Value) {
+    print_exact(&json(value));
+}
+
+/// The same value with no line feed in any of its strings, so that none makes two lines of one.
+pub fn one_line(mut value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match &mut value {
+        Value::String(text) if text.contains('\n') => *text = text.replace('\n', "\\n"),
+        Value::Array(all) => all.iter_mut().for_each(|one| *one = one_line(one.take())),
+        Value::Object(fields) => fields.values_mut().for_each(|one| *one = one_line(one.take())),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    value
+}
+
+/// A number in groups of three digits: `1,234`.
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// Bytes as people read them: three digits and a binary unit.
@@ -106,6 +141,15 @@ mod tests {
         ] {
             assert_eq!(bytes(n), text);
         }
+    }
+
+    #[test]
+    fn numbers_are_grouped_and_no_string_makes_two_lines() {
+        let numbers = [0, 12, 999, 1000, 12_345, 1_234_567].map(grouped);
+        assert_eq!(numbers, ["0", "12", "999", "1,000", "12,345", "1,234,567"]);
+        let value = serde_json::json!({ "a": ["x\ny", 1], "b": { "c": "\n" } });
+        let line = serde_json::json!({ "a": ["x\\ny", 1], "b": { "c": "\\n" } });
+        assert_eq!(one_line(value), line);
     }
 
     #[test]

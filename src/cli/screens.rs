@@ -1,11 +1,14 @@
 //! The screens: reports turned into words. Pure; tested against committed captures.
 
-use super::id::short;
-use super::render::{bytes, clock, count, minute, table, utc};
+use super::{
+    id::short,
+    lists::rest,
+    render::{bytes, clock, count, grouped, minute, table, utc},
+};
 use crate::{
     daemon::Finding,
     dock::report::{
-        BayReport, CameraBalance, DryRun, Explanation, ObjectRow, RecordingRow, SegmentRow,
+        BayReport, CameraBalance, DryRun, Explanation, ObjectRow, Page, RecordingRow, SegmentRow,
         StatusReport,
     },
     types::fact::{Content, Entry},
@@ -108,8 +111,23 @@ fn none(rows: String, nothing: &str) -> String {
     if rows.is_empty() { format!("{nothing}\n") } else { rows }
 }
 
-pub fn recordings(rows: &[RecordingRow]) -> String {
-    let rows = rows
+/// A list, and what of it is not on the screen.
+fn listed<T>(page: &Page<T>, table: String, nothing: &str) -> String {
+    match page.total {
+        0 => none(table, nothing),
+        _ => {
+            table
+                + rest(page, "--limit N, --offset N or --all").trim_start_matches(
+                    // Without a table above, no line is left free.
+                    if page.shown == 0 { "\n" } else { "" },
+                )
+        }
+    }
+}
+
+pub fn recordings(page: &Page<RecordingRow>) -> String {
+    let rows = page
+        .rows
         .iter()
         .map(|r| {
             let stages: Vec<_> =
@@ -133,7 +151,8 @@ pub fn recordings(rows: &[RecordingRow]) -> String {
             ]
         })
         .collect();
-    none(
+    listed(
+        page,
         table(
             &["RECORDING", "CAMERA", "NAME", "OFFICER", "STARTED", "CLASS", "SIZE", "FILES"],
             &[6],
@@ -143,8 +162,9 @@ pub fn recordings(rows: &[RecordingRow]) -> String {
     )
 }
 
-pub fn segments(rows: &[SegmentRow]) -> String {
-    let rows = rows
+pub fn segments(page: &Page<SegmentRow>) -> String {
+    let rows = page
+        .rows
         .iter()
         .map(|s| {
             vec![
@@ -158,7 +178,8 @@ pub fn segments(rows: &[SegmentRow]) -> String {
             ]
         })
         .collect();
-    none(
+    listed(
+        page,
         table(
             &["SEGMENT", "CAMERA", "FILE", "SIZE", "STAGE", "CHECK", "SEALED OBJECT"],
             &[3],
@@ -168,8 +189,9 @@ pub fn segments(rows: &[SegmentRow]) -> String {
     )
 }
 
-pub fn queue(rows: &[ObjectRow]) -> String {
-    let rows = rows
+pub fn queue(page: &Page<ObjectRow>) -> String {
+    let rows = page
+        .rows
         .iter()
         .map(|o| {
             let what = match o.content {
@@ -194,7 +216,8 @@ pub fn queue(rows: &[ObjectRow]) -> String {
             ]
         })
         .collect();
-    none(
+    listed(
+        page,
         table(
             &["SEALED OBJECT", "CLASS", "WHAT", "CAMERA", "SIZE", "SEALED", "WAITS FOR"],
             &[4],
@@ -296,6 +319,7 @@ pub fn dry_run(run: &DryRun) -> String {
     }
     out.push('\n');
     let rows = run
+        .page
         .rows
         .iter()
         .map(|row| {
@@ -313,16 +337,17 @@ pub fn dry_run(run: &DryRun) -> String {
             ]
         })
         .collect();
-    out.push_str(&none(
+    out.push_str(&listed(
+        &run.page,
         table(&["RULE", "CAMERA", "FILE", "BECAUSE"], &[], rows),
         "No file is on any camera this dock knows.",
     ));
     out
 }
 
-pub fn custody(lines: &[Entry]) -> String {
+pub fn custody(page: &Page<Entry>) -> String {
     let mut out = String::new();
-    for entry in lines {
+    for entry in &page.rows {
         let mut fact = serde_json::to_value(&entry.fact).unwrap_or_default();
         let kind = fact["type"].as_str().unwrap_or("?").replace('_', " ");
         if let Some(fields) = fact.as_object_mut() {
@@ -336,7 +361,11 @@ pub fn custody(lines: &[Entry]) -> String {
             shortened(&fact.to_string())
         ));
     }
-    none(out, "The log has no such line.")
+    if out.is_empty() {
+        let last = grouped(page.total);
+        return format!("The log has no such line; its last is number {last}.\n");
+    }
+    out + &rest(page, "--from LINE, --limit N or --all")
 }
 
 fn shortened(text: &str) -> String {

@@ -36,7 +36,7 @@ pub fn probe(file: &Path, as_json: bool) -> Outcome {
     let survey = survey.map_err(|error| unreachable(&config, &error))?;
     let verdict = Verdict::of(&config, &survey);
     if as_json {
-        render::print(&render::json(&as_value(&config, &store, &survey, &verdict)));
+        render::print_json(&as_value(&config, &store, &survey, &verdict));
     } else {
         render::print(&as_text(&config, &store, &survey, &verdict));
     }

@@ -30,7 +30,7 @@ pub fn udev(config: &Path) -> Outcome {
         let what = "no bay of this configuration is a USB port";
         Complaint::new(Exit::Usage, what, "`bwvdock bays learn` finds out which port is which bay")
     })?;
-    render::print(&text);
+    render::print_exact(&text);
     Ok(Exit::Fine)
 }
 
