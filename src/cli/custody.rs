@@ -114,7 +114,8 @@ pub fn show(dir: &Path, wanted: Wanted, as_json: bool) -> Outcome {
         Complaint::new(
             Exit::Differs,
             what,
-            "everything from this line on is not proved; `bwvdock custody verify` tells more",
+            "this line or the one before it was changed, and nothing from there on is proved; \
+             `bwvdock custody verify` tells more",
         )
     });
     match (bad, as_json) {

@@ -82,6 +82,7 @@ pub fn rest<T>(page: &Page<T>, how: &str) -> String {
     let shown = match (page.offset, page.shown) {
         (0, n) => render::grouped(n),
         (_, 0) => "none".to_owned(),
+        (offset, 1) => format!("number {}", render::grouped(offset + 1)),
         (offset, n) => {
             format!("{} to {}", render::grouped(offset + 1), render::grouped(offset + n))
         }

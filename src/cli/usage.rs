@@ -8,6 +8,7 @@ use clap::{
 use std::{
     error::Error as _,
     ffi::{OsStr, OsString},
+    num::ParseIntError,
     process::ExitCode,
 };
 
@@ -55,14 +56,19 @@ fn complaint(error: &Error, arguments: &[OsString]) -> Complaint {
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let value = text(ContextKind::InvalidValue).unwrap_or_default();
             let why = match (error.source(), text(ContextKind::ValidValue)) {
+                (Some(source), _) if source.is::<ParseIntError>() => {
+                    "a whole number is needed".to_owned()
+                }
                 (Some(source), _) => source.to_string(),
                 (None, Some(values)) => format!("it is one of {values}"),
-                (None, None) => "it needs a value".to_owned(),
+                (None, None) => String::new(),
             };
             let argument = named(&argument);
-            match value.is_empty() {
-                true => format!("{argument} must not be empty: {why}"),
-                false => format!("{argument} cannot be {value:?}: {why}"),
+            match (value.is_empty(), why.is_empty()) {
+                (true, true) => format!("{argument} needs a value"),
+                (true, false) => format!("{argument} needs a value: {why}"),
+                (false, true) => format!("{argument} cannot be \"{value}\""),
+                (false, false) => format!("{argument} cannot be \"{value}\": {why}"),
             }
         }
         ErrorKind::MissingRequiredArgument => {

@@ -7,8 +7,10 @@ mod core;
 mod doctor;
 mod doors;
 mod erasing;
+mod files;
 mod open;
 mod ports;
+mod preflight;
 mod progress;
 mod records;
 mod uploads;
@@ -16,8 +18,9 @@ mod witnesses;
 
 pub use cameras::chain;
 pub use core::{Core, Stopping};
-pub use doctor::{Doctor, Finding, unknown_zones};
+pub use doctor::{Doctor, Finding};
 pub use open::open_store;
+pub use preflight::{Looker, Problem, Ready, Unready, examine};
 pub use progress::Progress;
 
 use crate::{
@@ -89,7 +92,8 @@ impl DaemonError {
 ///
 /// # Errors
 /// [`DaemonError`].
-pub fn run(config: Config) -> Result<(), DaemonError> {
+pub fn run(ready: Ready) -> Result<(), DaemonError> {
+    let config = ready.into_config();
     log_to_stderr(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
