@@ -6,6 +6,7 @@
 mod concerns;
 mod damage;
 mod dock;
+mod hidden;
 mod journey;
 mod local;
 mod mask;
