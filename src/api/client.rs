@@ -55,6 +55,14 @@ impl Client {
         Ok(Self { stream: BufReader::new(stream) })
     }
 
+    /// How long an answer may take, instead of a minute.
+    ///
+    /// # Errors
+    /// [`ClientError::Broken`].
+    pub fn be_patient(&mut self, patience: Duration) -> Result<(), ClientError> {
+        self.stream.get_ref().set_read_timeout(Some(patience)).map_err(ClientError::Broken)
+    }
+
     /// Asks and waits for the first answer.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::{
     Complaint, Exit, Outcome, Selection, custody::Wanted, id::GivenId, lists, lists::Rows, render,
-    screens,
+    screens, watch,
 };
 use crate::{
     api::{Client, ClientError, Request},
@@ -14,10 +14,7 @@ use crate::{
     types::{CameraId, Class, ObjectId, RecordingId, fact::Entry, fact::Target},
 };
 use serde_json::Value;
-use std::{
-    io::{IsTerminal as _, Write as _},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 const SOCKET: &str = "/run/bwvdock/api.sock";
 const CONFIG: &str = "/etc/bwvdock/bwvdock.toml";
@@ -96,31 +93,7 @@ impl Asker {
     }
 
     pub fn watch(&self, every: f64) -> Outcome {
-        if !(0.05..=60.0).contains(&every) {
-            let what = format!("--every {every} is not possible");
-            return Err(Complaint::new(Exit::Usage, what, "give 0.05 to 60 seconds"));
-        }
-        let mut client = Client::connect(&self.socket)?;
-        let every_ms = (every * 1000.0) as u64;
-        let mut value: Value = client.ask(&Request::Watch { every_ms })?;
-        let clear = std::io::stdout().is_terminal() && !self.json;
-        loop {
-            let text = if self.json {
-                value.to_string() + "\n"
-            } else {
-                match serde_json::from_value::<StatusReport>(value) {
-                    Ok(status) => screens::status(&status),
-                    Err(error) => return Err(ClientError::Garbled(error).into()),
-                }
-            };
-            let mut out = std::io::stdout().lock();
-            let start = if clear { "\x1b[H\x1b[J" } else { "" };
-            // A closed pipe is how a watch in a script ends.
-            if write!(out, "{start}{text}").and_then(|()| out.flush()).is_err() {
-                return Ok(Exit::Fine);
-            }
-            value = client.next_answer()?;
-        }
+        watch::watch(&self.socket, every, self.json)
     }
 
     pub fn recordings(&self, selection: Selection) -> Outcome {

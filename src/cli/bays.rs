@@ -37,6 +37,7 @@ pub enum BaysVerb {
     Ports,
     /// Print the udev rules for the bays of a configuration
     Udev {
+        /// The configuration that names the bays
         #[arg(long, value_name = "FILE", default_value = CONFIG)]
         config: PathBuf,
     },

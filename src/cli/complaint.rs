@@ -5,7 +5,7 @@
 //! is the same.
 
 use super::render;
-use crate::{api::ClientError, types::plain};
+use crate::api::ClientError;
 use serde_json::{Map, Value, json};
 use std::process::ExitCode;
 
@@ -83,7 +83,7 @@ impl Complaint {
             }
             render::print_exact(&(object.to_string() + "\n"));
         } else {
-            eprintln!("bwvdock: {}\n  -> {}", plain(&what), plain(&next));
+            render::print_error(&format!("bwvdock: {what}\n  -> {next}\n"));
         }
         exit.into()
     }

@@ -11,22 +11,31 @@ use serde_json::Value;
 /// Which rows of a list are wanted.
 #[derive(Debug, Args)]
 pub struct Rows {
-    /// Show at most so many
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    limit: usize,
-    /// Leave out so many at the beginning
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    offset: usize,
+    /// Show at most so many [default: 50]
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Leave out so many at the beginning [default: 0]
+    #[arg(long, value_name = "N")]
+    offset: Option<usize>,
     /// Show all, however many
     #[arg(long, conflicts_with_all = ["limit", "offset"])]
     all: bool,
 }
 
 impl Rows {
+    const LIMIT: usize = 50;
+
+    /// Whether anything was said about which rows.
+    pub fn are_named(&self) -> bool {
+        self.all || self.limit.is_some() || self.offset.is_some()
+    }
+
     fn span(&self) -> Span {
         match self.all {
             true => Span { offset: 0, limit: usize::MAX },
-            false => Span { offset: self.offset, limit: self.limit },
+            false => {
+                Span { offset: self.offset.unwrap_or(0), limit: self.limit.unwrap_or(Self::LIMIT) }
+            }
         }
     }
 }

@@ -7,13 +7,16 @@ mod ask;
 mod bays;
 mod complaint;
 mod custody;
+mod fold;
 mod id;
 mod lists;
 mod local;
+mod picture;
 pub mod render;
 mod screens;
 mod store;
 mod usage;
+mod watch;
 
 use crate::{
     dock::report::Kind,
@@ -58,12 +61,17 @@ enum Verb {
     },
     /// The dock at a glance
     Status,
-    /// What is in the bays, and whether it may be taken; with a command: which ports they are
+    /// What is in the bays, and whether it may be taken
+    ///
+    /// With a command: which ports are the bays, and how they are found out.
     Bays {
         #[command(subcommand)]
         verb: Option<bays::BaysVerb>,
     },
     /// The status, again and again
+    ///
+    /// On a terminal it fills the screen until Ctrl-C; elsewhere it writes one picture a change, or
+    /// with --json one line a look.
     Watch {
         /// Seconds between two looks
         #[arg(long, default_value_t = 2.0, value_name = "SECONDS")]
@@ -80,63 +88,85 @@ enum Verb {
         /// Id of a segment, a recording or a sealed object; its last digits will do
         id: GivenId,
     },
-    /// Stop copying, sending and erasing; the whole dock if nothing is named, as a pause only costs
-    /// time (whatever runs ends between two parts)
+    /// Stop copying, sending and erasing for a while
+    ///
+    /// The whole dock if nothing is named, as a pause only costs time. What runs ends between two
+    /// parts.
     Pause {
         #[command(flatten)]
         what: Whom,
-        #[arg(long, default_value = "no reason given", value_parser = NonEmptyStringValueParser::new())]
+        /// Why; it goes into the custody log
+        #[arg(long, value_name = "WORDS", default_value = "no reason given",
+              value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
-    /// Go on after a pause; the whole dock if nothing is named
+    /// Go on after a pause
+    ///
+    /// The whole dock if nothing is named.
     Resume {
         #[command(flatten)]
         what: Whom,
-        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        /// Why; it goes into the custody log
+        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
         reason: Option<String>,
     },
-    /// Try again now what waits for a later attempt; read again what failed its check. The whole
-    /// dock if nothing is named
+    /// Try again now what waits or failed
+    ///
+    /// What waits for a later attempt is tried at once, what failed its check is read again. The
+    /// whole dock if nothing is named.
     Retry {
         #[command(flatten)]
         what: Whom,
-        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        /// Why; it goes into the custody log
+        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
         reason: Option<String>,
     },
-    /// Keep something on its camera, whatever the release rule says; what, must be named
+    /// Keep something on its camera, whatever the release rule says
+    ///
+    /// What is held must be named; --all is the whole dock.
     Hold {
         #[command(flatten)]
         what: Whom,
-        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        /// Why; it goes into the custody log
+        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
-    /// Take a hold back; which, must be named
+    /// Take a hold back
+    ///
+    /// Which, must be named; --all is that of the whole dock, not those of its parts.
     Unhold {
         #[command(flatten)]
         what: Whom,
-        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        /// Why; it goes into the custody log
+        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
-    /// Say that it is known what is wrong with a camera, and why; it alarms nobody any more
+    /// Say that it is known what is wrong with a camera, and why
+    ///
+    /// It stays in the books and in the custody log, but turns no bay red any more.
     Acknowledge {
-        #[arg(long)]
+        /// Id of the camera
+        #[arg(long, value_name = "ID")]
         camera: CameraId,
         /// Only what has this in its words (`bwvdock reconcile` names everything)
         #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
         only: Option<String>,
-        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        /// Why; it goes into the custody log
+        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
     /// Mark a recording as evidence, or take the mark back
     Flag {
         /// Id of the recording; its last digits will do
         recording: GivenId,
+        /// What it is to be
         #[arg(long, value_enum, default_value_t = Mark::Evidential)]
         class: Mark,
-        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        /// Why; it goes into the custody log
+        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
-    /// Release what the rule allows; or only show what it would say
+    /// Release what the rule allows, or only show what it would say
     Release {
         /// Print the rule and its verdict on each file; change nothing
         #[arg(long)]
@@ -144,9 +174,12 @@ enum Verb {
         #[command(flatten)]
         rows: Rows,
     },
-    /// Per camera: on camera, copied, stored, released, outstanding (exit 1 if they differ)
+    /// Per camera: on camera, copied, stored, released, outstanding
+    ///
+    /// And what needs a person. Exit status 1 if anything differs.
     Reconcile {
-        #[arg(long)]
+        /// Only this camera
+        #[arg(long, value_name = "ID")]
         camera: Option<CameraId>,
     },
     /// The custody log
@@ -177,11 +210,13 @@ enum Verb {
 /// Which rows are wanted.
 #[derive(Debug, Args)]
 struct Selection {
-    #[arg(long)]
+    /// Only of this camera
+    #[arg(long, value_name = "ID")]
     camera: Option<CameraId>,
-    #[arg(long)]
+    /// Only of this recording; the last digits of its id will do
+    #[arg(long, value_name = "ID")]
     recording: Option<GivenId>,
-    /// seen, sealed, stored, receipted, releasing, released or vanished
+    /// Only what is there: seen, sealed, stored, receipted, releasing, released or vanished
     #[arg(long, value_parser = render::stage)]
     stage: Option<crate::dock::Stage>,
     /// Only what failed its check
@@ -198,13 +233,14 @@ struct Selection {
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 struct Whom {
-    #[arg(long)]
+    /// Everything of this camera
+    #[arg(long, value_name = "ID")]
     camera: Option<CameraId>,
     /// Id of a recording; its last digits will do
-    #[arg(long)]
+    #[arg(long, value_name = "ID")]
     recording: Option<GivenId>,
     /// Id of a segment; its last digits will do
-    #[arg(long)]
+    #[arg(long, value_name = "ID")]
     segment: Option<GivenId>,
     /// The whole dock
     #[arg(long)]
@@ -278,12 +314,15 @@ enum CustodyVerb {
         #[arg(long = "receipt", value_name = "FILE", num_args = 1..)]
         receipts: Vec<PathBuf>,
     },
-    /// Go on with damage that was looked at: it stays in the log, and stops releasing no more.
-    /// First look (`doctor`, `custody verify`) and put missing files back if there are copies
+    /// Go on with damage that was looked at
+    ///
+    /// It stays in the log, and stops releasing no more. First look (`doctor`, `custody verify`),
+    /// and put missing files back if there are copies.
     Accept {
         /// The line at which the damage begins, as `doctor` names it
         line: u64,
-        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        /// Why; it goes into the custody log
+        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
 }
@@ -297,6 +336,7 @@ enum ReceiptVerb {
     },
     /// Check a receipt's signature, and the sealed object against it
     Verify {
+        /// The receipt, as `receipt show` prints it or the store keeps it
         file: PathBuf,
         /// The dock's public key (PEM); without it the key inside the receipt is used
         #[arg(long, value_name = "FILE")]
@@ -309,8 +349,9 @@ enum ReceiptVerb {
 
 #[derive(Debug, Subcommand)]
 enum StoreVerb {
-    /// What the store really enforces, asked with wrong requests on purpose, and what that means
-    /// (exit 1 if evidence could not be sent, proved or kept there)
+    /// What the store really enforces, asked with wrong requests on purpose
+    ///
+    /// And what that means. Exit status 1 if evidence could not be sent, proved or kept there.
     Probe {
         /// The configuration; needs no running dock
         #[arg(long, value_name = "FILE", default_value = "/etc/bwvdock/bwvdock.toml")]
@@ -320,13 +361,17 @@ enum StoreVerb {
 
 #[derive(Debug, Subcommand)]
 enum ConfigVerb {
-    /// Check a configuration: every problem at once, each with its line
+    /// Check a configuration and the files it names: every problem at once
+    ///
+    /// It finds what a start would refuse, with the rights of whoever asks, and changes nothing.
     Check {
+        /// The configuration
         #[arg(default_value = "/etc/bwvdock/bwvdock.toml")]
         file: PathBuf,
     },
     /// Print the configuration in force, or the commented default
     Show {
+        /// The configuration
         #[arg(default_value = "/etc/bwvdock/bwvdock.toml")]
         file: PathBuf,
         /// The manual: every key with its default
@@ -352,8 +397,11 @@ enum KeyKind {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// An age identity that opens footage. Make it on a machine that is no dock, and keep it there
+    /// An age identity that opens footage
+    ///
+    /// Make it on a machine that is no dock, and keep it there.
     Identity {
+        /// Where the identity goes; whoever has it opens all footage sealed to it
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
@@ -404,6 +452,11 @@ fn run(cli: Cli) -> Outcome {
             asker.flag(asker.recording(&recording)?, class.into(), reason)
         }
         Verb::Release { dry_run: true, rows } => asker.dry_run(&rows),
+        Verb::Release { dry_run: false, rows } if rows.are_named() => Err(Complaint::new(
+            Exit::Usage,
+            "--limit, --offset and --all say what --dry-run shows; nothing was released",
+            "give them with --dry-run, or leave them out",
+        )),
         Verb::Release { dry_run: false, .. } => asker.release(),
         Verb::Reconcile { camera } => asker.reconcile(camera),
         Verb::Custody(CustodyVerb::Show { from, limit, all, dir }) => {

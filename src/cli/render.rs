@@ -1,14 +1,38 @@
 //! Small shared pieces of what people see: sizes, times, tables.
 
-use crate::{dock::Stage, types::plain};
+use super::fold::{folded, hung, width};
+use crate::{
+    dock::Stage,
+    types::{plain, plain_line},
+};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use jiff::{Timestamp, tz::TimeZone};
-use std::io::Write as _;
+use rustix::termios::tcgetwinsize;
+use std::{io::Write as _, os::fd::AsFd};
 
 /// Prints words for people, with nothing in them that could steer a terminal or turn text around:
 /// the one way to a screen, whoever the words are from.
+/// Folded to the terminal, if it goes to one.
 pub fn print(text: &str) {
-    print_exact(&plain(text));
+    print_exact(&shown(text, columns(&std::io::stdout())));
+}
+
+/// As [`print`], on stderr.
+pub fn print_error(text: &str) {
+    let text = shown(text, columns(&std::io::stderr()));
+    // Nobody may be listening any more.
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+fn shown(text: &str, columns: Option<usize>) -> String {
+    let text = plain(text);
+    columns.map_or_else(|| text.to_string(), |columns| hung(&text, columns))
+}
+
+/// How wide the terminal is; none for what is no terminal.
+fn columns(out: impl AsFd) -> Option<usize> {
+    let size = tcgetwinsize(out).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
 }
 
 /// Prints data as it is, for machines. A closed pipe is not minded (`| head`).
@@ -90,10 +114,26 @@ pub fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%MZ").to_string()
 }
 
-/// A plain table: no frame, two blanks between columns; `right` names columns of numbers.
+/// A plain table: no frame, two blanks between columns; `right` names columns of numbers. On a
+/// terminal the words of the last column are folded to what is left of its width.
 pub fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
+    table_within(columns(&std::io::stdout()), header, right, rows)
+}
+
+fn table_within(
+    columns: Option<usize>,
+    header: &[&str],
+    right: &[usize],
+    mut rows: Vec<Vec<String>>,
+) -> String {
     if rows.is_empty() {
         return String::new();
+    }
+    // Written out before it is measured.
+    let cells = rows.iter_mut().flatten();
+    cells.for_each(|cell| *cell = plain_line(cell).into_owned());
+    if let Some(columns) = columns {
+        fold_last(columns, header, right, &mut rows);
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -111,6 +151,26 @@ pub fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String
         }
     }
     table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+/// Folds the last column, if it holds words and enough room is left for them.
+fn fold_last(columns: usize, header: &[&str], right: &[usize], rows: &mut [Vec<String>]) {
+    const WORDS_COLUMNS_MIN: usize = 20;
+    let last = header.len() - 1;
+    let widest = |at: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| width(cell));
+        cells.max().unwrap_or(0).max(width(header[at]))
+    };
+    let taken: usize = (0..last).map(|at| widest(at) + 2).sum();
+    let room = columns.saturating_sub(taken);
+    if right.contains(&last) || room < WORDS_COLUMNS_MIN {
+        return;
+    }
+    for cell in rows.iter_mut().filter_map(|row| row.get_mut(last)) {
+        if width(cell) > room {
+            *cell = folded(cell, room).join("\n");
+        }
+    }
 }
 
 /// For clap: a stage by its name.
@@ -156,5 +216,15 @@ mod tests {
     fn tables_line_up_without_a_frame() {
         let text = table(&["BAY", "FILES"], &[1], vec![vec!["1".into(), "12".into()]]);
         assert_eq!(text, "BAY  FILES\n1       12\n");
+    }
+
+    #[test]
+    fn a_table_folds_its_last_words_and_measures_what_is_shown() {
+        let rows =
+            || vec![vec!["1\u{202e}".to_owned(), "words that take more room than there is".into()]];
+        let text = table_within(Some(36), &["BAY", ""], &[], rows());
+        assert_eq!(text, "BAY\n1\\u{202e}  words that take more room\n           than there is\n");
+        let wide = table_within(Some(20), &["BAY", ""], &[], rows());
+        assert_eq!(wide.lines().count(), 2, "no room for words: {wide}");
     }
 }

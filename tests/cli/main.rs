@@ -11,3 +11,4 @@ mod journey;
 mod local;
 mod mask;
 mod refusals;
+mod terminal;
