@@ -96,27 +96,33 @@ impl Asker {
         watch::watch(&self.socket, every, self.json)
     }
 
+    /// Asks for the rows of a list and prints them.
+    fn list<T: serde::de::DeserializeOwned>(
+        &self,
+        rows: &Rows,
+        request: impl Fn(Span) -> Request,
+        words: impl FnOnce(&T) -> String,
+    ) -> Outcome {
+        let value = lists::ask(self, rows, request)?;
+        lists::show(self, &value, words)?;
+        Ok(Exit::Fine)
+    }
+
     pub fn recordings(&self, selection: Selection) -> Outcome {
         let (filter, rows) = self.filter(selection)?;
         let request = |span| Request::Recordings { filter: within(&filter, span) };
-        let value = lists::ask(self, &rows, request)?;
-        lists::show(self, &value, |page: &Page<RecordingRow>| screens::recordings(page))?;
-        Ok(Exit::Fine)
+        self.list(&rows, request, |page: &Page<RecordingRow>| screens::recordings(page))
     }
 
     pub fn segments(&self, selection: Selection) -> Outcome {
         let (filter, rows) = self.filter(selection)?;
         let request = |span| Request::Segments { filter: within(&filter, span) };
-        let value = lists::ask(self, &rows, request)?;
-        lists::show(self, &value, |page: &Page<SegmentRow>| screens::segments(page))?;
-        Ok(Exit::Fine)
+        self.list(&rows, request, |page: &Page<SegmentRow>| screens::segments(page))
     }
 
     pub fn queue(&self, rows: &Rows) -> Outcome {
         let request = |Span { offset, limit }| Request::Queue { offset, limit };
-        let value = lists::ask(self, rows, request)?;
-        lists::show(self, &value, |page: &Page<ObjectRow>| screens::queue(page))?;
-        Ok(Exit::Fine)
+        self.list(rows, request, |page: &Page<ObjectRow>| screens::queue(page))
     }
 
     pub fn why(&self, id: &GivenId) -> Outcome {
@@ -135,9 +141,7 @@ impl Asker {
 
     pub fn dry_run(&self, rows: &Rows) -> Outcome {
         let request = |Span { offset, limit }| Request::DryRun { offset, limit };
-        let value = lists::ask(self, rows, request)?;
-        lists::show(self, &value, |run: &DryRun| screens::dry_run(run))?;
-        Ok(Exit::Fine)
+        self.list(rows, request, |run: &DryRun| screens::dry_run(run))
     }
 
     pub fn doctor(&self) -> Outcome {

@@ -8,8 +8,8 @@ use super::{
 use crate::{
     daemon::Finding,
     dock::report::{
-        BayReport, CameraBalance, DryRun, Explanation, ObjectRow, Page, RecordingRow, SegmentRow,
-        StatusReport,
+        BayReport, CameraBalance, DryRun, Explanation, Light, ObjectRow, Page, RecordingRow,
+        SegmentRow, StatusReport,
     },
     types::fact::{Content, Entry},
 };
@@ -26,7 +26,7 @@ fn safe(at: Option<Timestamp>, now: Timestamp) -> String {
 pub fn status(status: &StatusReport) -> String {
     let s = status;
     let mut out = format!("Dock {}   {}\n\n", s.dock, utc(s.at));
-    out.push_str(&bays(&s.bays));
+    out.push_str(&bays_at_a_glance(&s.bays));
     let (copy, queue) = (&s.to_copy, &s.queue);
     let row =
         |name: &str, copy: &crate::dock::state::Amount, queue: &crate::dock::state::Amount| {
@@ -86,6 +86,21 @@ pub fn status(status: &StatusReport) -> String {
         s.problems.iter().for_each(|problem| out.push_str(&format!("! {problem}\n")));
     }
     out
+}
+
+/// Of many bays, those that are empty only as a number; `bays` has them all.
+fn bays_at_a_glance(all: &[BayReport]) -> String {
+    const MANY: usize = 12;
+    let empty = |bay: &&BayReport| bay.light == Light::Off && bay.camera.is_none();
+    let hidden = all.iter().filter(empty).count();
+    if all.len() <= MANY || hidden < 2 {
+        return bays(all);
+    }
+    let rest: Vec<_> = all.iter().filter(|bay| !empty(bay)).cloned().collect();
+    if rest.is_empty() {
+        return format!("All {hidden} bays are empty.\n");
+    }
+    format!("{}and {hidden} more: empty\n", bays(&rest))
 }
 
 pub fn bays(bays: &[BayReport]) -> String {
@@ -386,4 +401,28 @@ pub fn doctor(findings: &[Finding]) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bay(name: usize, light: &str) -> BayReport {
+        let none = serde_json::json!({ "count": 0, "bytes": 0 });
+        serde_json::from_value(serde_json::json!({
+            "bay": name.to_string(), "light": light, "words": light, "files": 0, "bytes": 0,
+            "to_copy": none, "to_store": none,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn of_many_bays_the_empty_ones_are_a_number() {
+        let mut all: Vec<_> = (1..=40).map(|name| bay(name, "off")).collect();
+        assert_eq!(bays_at_a_glance(&all), "All 40 bays are empty.\n");
+        all[6] = bay(7, "red");
+        let glance = bays_at_a_glance(&all);
+        assert!(glance.contains("\n7    red") && glance.ends_with("\nand 39 more: empty\n"));
+        assert_eq!(bays_at_a_glance(&all[..12]), bays(&all[..12]));
+    }
 }
