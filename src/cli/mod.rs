@@ -15,6 +15,7 @@ mod picture;
 pub mod render;
 mod screens;
 mod store;
+mod table;
 mod usage;
 mod watch;
 

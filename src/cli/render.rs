@@ -1,11 +1,7 @@
 //! Small shared pieces of what people see: sizes, times, tables.
 
-use super::fold::{folded, hung, width};
-use crate::{
-    dock::Stage,
-    types::{plain, plain_line},
-};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use super::{fold::hung, table};
+use crate::{dock::Stage, types::plain};
 use jiff::{Timestamp, tz::TimeZone};
 use rustix::termios::tcgetwinsize;
 use std::{io::Write as _, os::fd::AsFd};
@@ -27,6 +23,11 @@ pub fn print_error(text: &str) {
 fn shown(text: &str, columns: Option<usize>) -> String {
     let text = plain(text);
     columns.map_or_else(|| text.to_string(), |columns| hung(&text, columns))
+}
+
+/// How wide the terminal on stdout is; none for what is no terminal.
+pub fn terminal_columns() -> Option<usize> {
+    columns(std::io::stdout())
 }
 
 /// How wide the terminal is; none for what is no terminal.
@@ -115,62 +116,9 @@ pub fn minute(at: Timestamp) -> String {
 }
 
 /// A plain table: no frame, two blanks between columns; `right` names columns of numbers. On a
-/// terminal the words of the last column are folded to what is left of its width.
+/// terminal it fits: the words of the last column are folded, or else each row takes several lines.
 pub fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
-    table_within(columns(&std::io::stdout()), header, right, rows)
-}
-
-fn table_within(
-    columns: Option<usize>,
-    header: &[&str],
-    right: &[usize],
-    mut rows: Vec<Vec<String>>,
-) -> String {
-    if rows.is_empty() {
-        return String::new();
-    }
-    // Written out before it is measured.
-    let cells = rows.iter_mut().flatten();
-    cells.for_each(|cell| *cell = plain_line(cell).into_owned());
-    if let Some(columns) = columns {
-        fold_last(columns, header, right, &mut rows);
-    }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>());
-    for row in rows {
-        table.add_row(row);
-    }
-    for at in 0..header.len() {
-        if let Some(column) = table.column_mut(at) {
-            let left = if at == 0 { 0 } else { 1 };
-            column.set_padding((left, 1));
-            if right.contains(&at) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-    }
-    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
-}
-
-/// Folds the last column, if it holds words and enough room is left for them.
-fn fold_last(columns: usize, header: &[&str], right: &[usize], rows: &mut [Vec<String>]) {
-    const WORDS_COLUMNS_MIN: usize = 20;
-    let last = header.len() - 1;
-    let widest = |at: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| width(cell));
-        cells.max().unwrap_or(0).max(width(header[at]))
-    };
-    let taken: usize = (0..last).map(|at| widest(at) + 2).sum();
-    let room = columns.saturating_sub(taken);
-    if right.contains(&last) || room < WORDS_COLUMNS_MIN {
-        return;
-    }
-    for cell in rows.iter_mut().filter_map(|row| row.get_mut(last)) {
-        if width(cell) > room {
-            *cell = folded(cell, room).join("\n");
-        }
-    }
+    table::text(terminal_columns(), header, right, rows)
 }
 
 /// For clap: a stage by its name.
@@ -210,21 +158,5 @@ mod tests {
         let value = serde_json::json!({ "a": ["x\ny", 1], "b": { "c": "\n" } });
         let line = serde_json::json!({ "a": ["x\\ny", 1], "b": { "c": "\\n" } });
         assert_eq!(one_line(value), line);
-    }
-
-    #[test]
-    fn tables_line_up_without_a_frame() {
-        let text = table(&["BAY", "FILES"], &[1], vec![vec!["1".into(), "12".into()]]);
-        assert_eq!(text, "BAY  FILES\n1       12\n");
-    }
-
-    #[test]
-    fn a_table_folds_its_last_words_and_measures_what_is_shown() {
-        let rows =
-            || vec![vec!["1\u{202e}".to_owned(), "words that take more room than there is".into()]];
-        let text = table_within(Some(36), &["BAY", ""], &[], rows());
-        assert_eq!(text, "BAY\n1\\u{202e}  words that take more room\n           than there is\n");
-        let wide = table_within(Some(20), &["BAY", ""], &[], rows());
-        assert_eq!(wide.lines().count(), 2, "no room for words: {wide}");
     }
 }
