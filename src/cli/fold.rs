@@ -125,7 +125,7 @@ mod tests {
         let text = "Dock\n  -> look at the disk, and then look again\nshort\n";
         assert_eq!(
             hung(text, 24),
-            "Dock\n  -> look at the disk,\n     and then look\n     again\nshort\n"
+            "Dock\n  -> look at the disk,\n     and then look again\nshort\n"
         );
         assert_eq!(
             hung("!!  bay 7: cannot be read at all", 20),

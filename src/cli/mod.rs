@@ -21,7 +21,7 @@ mod watch;
 
 use crate::{
     dock::report::Kind,
-    types::{CameraId, Class, SegmentId, fact::Target},
+    types::{BayName, CameraId, Class, SegmentId, fact::Target},
 };
 use ask::Asker;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
@@ -85,10 +85,7 @@ enum Verb {
     /// What waits for the store, in order
     Queue(Rows),
     /// Why something waits or is stuck, and what to do
-    Why {
-        /// Id of a segment, a recording or a sealed object; its last digits will do
-        id: GivenId,
-    },
+    Why(WhyOf),
     /// Stop copying, sending and erasing for a while
     ///
     /// The whole dock if nothing is named, as a pause only costs time. What runs ends between two
@@ -113,8 +110,8 @@ enum Verb {
     },
     /// Try again now what waits or failed
     ///
-    /// What waits for a later attempt is tried at once, what failed its check is read again. The
-    /// whole dock if nothing is named.
+    /// What waits for a later attempt is tried at once; what failed its check, and nobody has
+    /// acknowledged, is read again. The whole dock, with the cameras in it, if nothing is named.
     Retry {
         #[command(flatten)]
         what: Whom,
@@ -228,6 +225,21 @@ struct Selection {
     vanished: bool,
     #[command(flatten)]
     rows: Rows,
+}
+
+/// What `why` is about.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct WhyOf {
+    /// Name of a bay or a camera; or id of a segment, a recording or a sealed object, of which the
+    /// last digits will do
+    what: Option<String>,
+    /// Name of a bay
+    #[arg(long, value_name = "NAME")]
+    bay: Option<BayName>,
+    /// Id of a camera
+    #[arg(long, value_name = "ID")]
+    camera: Option<CameraId>,
 }
 
 /// What a command is about.
@@ -442,7 +454,7 @@ fn run(cli: Cli) -> Outcome {
         Verb::Recordings(selection) => asker.recordings(selection),
         Verb::Segments(selection) => asker.segments(selection),
         Verb::Queue(rows) => asker.queue(&rows),
-        Verb::Why { id } => asker.why(&id),
+        Verb::Why(of) => asker.why(of),
         Verb::Pause { what, reason } => asker.pause(what.target(&asker)?, reason),
         Verb::Resume { what, reason } => asker.resume(what.target(&asker)?, reason),
         Verb::Retry { what, reason } => asker.retry(what.target(&asker)?, reason),
