@@ -449,7 +449,7 @@ fn run(cli: Cli) -> Outcome {
             bays::learn(args, asker.socket(), cli.json)
         }
         Verb::Bays { verb: Some(bays::BaysVerb::Ports) } => bays::ports(cli.json),
-        Verb::Bays { verb: Some(bays::BaysVerb::Udev { config }) } => bays::udev(&config),
+        Verb::Bays { verb: Some(bays::BaysVerb::Udev { config }) } => bays::udev(&config, cli.json),
         Verb::Watch { every } => asker.watch(every),
         Verb::Recordings(selection) => asker.recordings(selection),
         Verb::Segments(selection) => asker.segments(selection),

@@ -195,7 +195,7 @@ fn a_camera_with_a_bad_file(dock: &Dock) {
     assert!(rule["rows"].as_array().unwrap().iter().any(|row| row["release"] == false));
     assert_eq!(fs::read(dock.path("bays/3/R000002/S002.mp4")).unwrap(), bytes);
     let doctor = screen_of_doctor(dock);
-    assert!(doctor.contains("ok  store") && doctor.contains("ok  bay 3"), "{doctor}");
+    assert!(doctor.contains("ok  store") && doctor.contains("!!  bay 3"), "{doctor}");
     let config = dock.path("dock.toml");
     let probe = ["store", "probe", "--config", config.to_str().unwrap()];
     let json = screen(dock, "store-probe.txt", &probe, 0);

@@ -48,8 +48,6 @@ fn wrong_words_are_wrong_usage() {
         &["custody"],
         &["custody", "shw"],
         &["why"],
-        &["why", "all"],
-        &["why", "12"],
         &["hold"],
         &["hold", "--all", "--reason", ""],
         &["segments", "--limitt", "3"],
