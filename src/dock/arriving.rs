@@ -18,8 +18,9 @@ use crate::types::{BayName, fact::Fact};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How long after a start a bay is waited for in which a camera was before.
-const CLAIM_FOR: SignedDuration = SignedDuration::from_secs(60);
+/// How long after a start a bay is waited for in which a camera was before: what is plugged in is
+/// enumerated and recognised within a few seconds.
+const CLAIM_FOR: SignedDuration = SignedDuration::from_secs(15);
 
 /// What bays have said since the start, and who waits for that.
 #[derive(Debug, Default)]

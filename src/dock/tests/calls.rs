@@ -229,9 +229,9 @@ fn a_camera_that_was_moved_while_the_dock_was_down_waits_for_its_old_bay_and_not
         if answers {
             world.dock("2", "C2");
         } else {
-            world.pass(30);
+            world.pass(10);
             assert!(!world.dock.bays().contains_key(&bay("1")));
-            world.pass(40);
+            world.pass(10);
         }
         assert!(world.dock.bays().contains_key(&bay("1")));
         let camera = world.table.camera(&world.cameras["C1"].id).unwrap().unwrap();
