@@ -48,6 +48,8 @@ fn wrong_words_are_wrong_usage() {
         &["custody"],
         &["custody", "shw"],
         &["why"],
+        &["why", "0123456789ab", "--bay", "1"],
+        &["why", "--bay", "1", "--camera", "C1"],
         &["hold"],
         &["hold", "--all", "--reason", ""],
         &["segments", "--limitt", "3"],
