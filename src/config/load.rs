@@ -46,7 +46,10 @@ impl LoadError {
             Self::Read { path, source } => match source.kind() {
                 io::ErrorKind::NotFound => format!("make {}, or name another file", path.display()),
                 io::ErrorKind::PermissionDenied => {
-                    format!("let the daemon's user read {}", path.display())
+                    format!(
+                        "let the daemon's user read {}; whoever else asks, needs sudo",
+                        path.display()
+                    )
                 }
                 _ => format!("look at {} and the disk it is on", path.display()),
             },

@@ -19,6 +19,9 @@ use std::{
 };
 use zeroize::Zeroizing;
 
+/// What systemd makes for the service (`StateDirectory`, `RuntimeDirectory` of bwvdock.service).
+const BY_UNIT: [&str; 2] = ["/var/lib/bwvdock", "/run/bwvdock"];
+
 /// One thing that keeps the dock from starting, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -277,6 +280,14 @@ impl Look<'_> {
 
     /// Whether a folder is there and ours, or can be made.
     fn makeable(&mut self, folder: &Path) -> bool {
+        let by_unit =
+            BY_UNIT.iter().any(|made| folder.starts_with(made) && !Path::new(made).exists());
+        if by_unit && self.looker == Looker::Person {
+            let note = format!("{} is not there yet: its unit makes it", folder.display());
+            self.notes.push(note);
+            // And what would lie in it.
+            return false;
+        }
         let there = folder.ancestors().find(|path| fs::symlink_metadata(path).is_ok());
         there.is_none_or(|there| self.writable(there))
     }

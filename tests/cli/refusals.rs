@@ -60,6 +60,7 @@ fn wrong_words_are_wrong_usage() {
         &["queue", "--limit", "many"],
         &["queue", "--limit", "3", "--all"],
         &["queue", "--limit", "3", "--limit", "4"],
+        &["release", "--limit", "3"],
         &["receipt", "show", "x"],
         &["keys", "generate", "dock"],
         &["store", "probe", "gpj.\u{202e}exe"],
