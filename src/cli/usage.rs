@@ -98,7 +98,7 @@ fn conflict(error: &Error, argument: &str) -> String {
 fn named(argument: &str) -> String {
     match argument.split_once(" <") {
         Some((name, _)) => name.to_owned(),
-        None => argument.replace(['<', '>'], ""),
+        None => argument.replace(['<', '>', '[', ']'], ""),
     }
 }
 

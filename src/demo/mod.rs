@@ -47,7 +47,7 @@ pub struct DemoArgs {
 /// No progress at all for this long: something is stuck, say what.
 const STUCK_AFTER: Duration = Duration::from_secs(120);
 /// Nothing but files that somebody still writes to for this long: they are told, and left.
-const GROWING_FOR: Duration = Duration::from_secs(60);
+const GROWING_FOR: Duration = Duration::from_secs(120);
 const START_WITHIN: Duration = Duration::from_secs(20);
 
 /// A child process that does not outlive the demo.
