@@ -4,8 +4,6 @@ mod footage;
 mod surroundings;
 mod usb;
 
-pub use surroundings::unknown_zones;
-
 use super::{chain, ports::Ports, uploads::Uploads};
 use crate::{
     clock::Clock,

@@ -70,7 +70,7 @@ fn a_card_with_nothing_on_it_is_calm_and_a_changed_signature_is_loud() {
         empty && bays[1]["light"] == "red" && bays[1]["files"] == 4
     });
     dock.wait("everything is stored", || {
-        dock.run(&["queue", "--json"]).json() == serde_json::Value::Array(Vec::new())
+        dock.run(&["queue", "--json"]).rows() == serde_json::Value::Array(Vec::new())
     });
     capture("bays-signature.txt", dock.run(&["bays"]).ended(0));
     capture("reconcile-signature.txt", dock.run(&["reconcile"]).ended(1));
