@@ -17,17 +17,21 @@ fn path(text: &str) -> SourcePath {
     SourcePath::new(text).unwrap()
 }
 
+/// Parts small enough that the files of these tests have several.
+fn limits() -> Limits {
+    Limits { ask_bytes: 1024 * 1024, ..Limits::default() }
+}
+
 fn dock(camera: SimResponder) -> (PtpCamera<SimPipes>, SimPipes) {
     let pipes = SimPipes::new(camera);
-    let camera =
-        PtpCamera::open(pipes.clone(), None, EraseMode::Allowed, Limits::default()).unwrap();
+    let camera = PtpCamera::open(pipes.clone(), None, EraseMode::Allowed, limits()).unwrap();
     (camera, pipes)
 }
 
 fn dock_again(pipes: SimPipes) -> PtpCamera<SimPipes> {
     // What was on its way went with the power.
     pipes.clone().class_out(crate::ptp::ClassRequest::DeviceReset, &[], EVENT_WAIT).unwrap();
-    PtpCamera::open(pipes, None, EraseMode::Allowed, Limits::default()).unwrap()
+    PtpCamera::open(pipes, None, EraseMode::Allowed, limits()).unwrap()
 }
 
 fn pattern(bytes: usize) -> Vec<u8> {
@@ -552,8 +556,7 @@ fn a_camera_pulled_while_it_is_read_is_gone_and_comes_back_as_another_docking() 
         drop((reader, camera));
         pipes.camera().gone = false;
         // The session of before is still open there.
-        let mut camera =
-            PtpCamera::open(pipes, None, EraseMode::ReadOnly, Limits::default()).unwrap();
+        let mut camera = PtpCamera::open(pipes, None, EraseMode::ReadOnly, limits()).unwrap();
         assert!(read(&mut camera, "DCIM/100/A.MP4", 1000).unwrap() == pattern(2_500_000)[1000..]);
     }
 }
@@ -644,8 +647,7 @@ fn what_is_read_only_is_never_asked_to_delete() {
         assert_eq!(count(&pipes, Operation::DELETE_OBJECT), 0);
     }
     let pipes = SimPipes::new(two_files());
-    let mut camera =
-        PtpCamera::open(pipes.clone(), None, EraseMode::ReadOnly, Limits::default()).unwrap();
+    let mut camera = PtpCamera::open(pipes.clone(), None, EraseMode::ReadOnly, limits()).unwrap();
     let permit = permit(&mut camera, "DCIM/100/B.MP4");
     assert!(matches!(camera.erase(&permit), Err(CameraError::ReadOnly(_))));
     // Read only with deletion is what it says.

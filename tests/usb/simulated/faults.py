@@ -155,19 +155,6 @@ def reset(camera, operation, transaction, transfers):
     return []
 
 
-def later(count, strike):
-    """Strikes after so many answers that were right."""
-    left = [count]
-
-    def when_due(camera, operation, transaction, transfers):
-        if left[0] > 0:
-            left[0] -= 1
-            return transfers
-        return strike(camera, operation, transaction, transfers)
-
-    return when_due
-
-
 class Fuzz:
     """A responder that knows PTP and is out for trouble; the same seed does the same."""
 

@@ -13,7 +13,7 @@ use rusb::{Context, Device, UsbContext as _};
 use std::{env, fs, path::Path, time::Instant};
 
 /// An odd number: one of them is the median.
-const RATE_ROUNDS: usize = 9;
+const RATE_ROUNDS: usize = 7;
 
 fn setting(name: &str) -> String {
     env::var(name).unwrap_or_else(|_| panic!("{name} must be set; see the module's text"))
@@ -128,8 +128,8 @@ fn a_real_responder_is_listed_read_and_erased() {
 
     let largest = listing.files.iter().max_by_key(|file| file.size).expect("there are files");
     let handle = camera.locate(&largest.path).unwrap().handle;
-    let ratio = ratio_to_bare(&mut camera, &largest.path, handle);
     if let Ok(least) = env::var("BWVDOCK_USB_RATIO") {
+        let ratio = ratio_to_bare(&mut camera, &largest.path, handle);
         assert!(
             ratio >= least.parse().unwrap(),
             "reading in parts has {ratio:.2} of the bare rate"
@@ -184,23 +184,25 @@ fn a_real_camera_that_is_pulled_is_gone_within_seconds() {
     fs::write(setting("BWVDOCK_USB_READING"), "").unwrap();
     let mut buffer = vec![0; 256 * 1024];
     let began = Instant::now();
-    let (error, last) = loop {
-        let mut reader = camera.open(&largest.path, 0).unwrap();
-        let mut last = Instant::now();
-        let end = loop {
-            match reader.read(&mut buffer) {
-                Ok(0) => break None,
-                Ok(_) => last = Instant::now(),
-                Err(error) => break Some(error),
-            }
+    let mut last = Instant::now();
+    // An error of a read names it as the system does; between two reads it is simply gone.
+    let error = 'pulled: loop {
+        let mut reader = match camera.open(&largest.path, 0) {
+            Ok(reader) => reader,
+            Err(CameraError::Gone) => break None,
+            Err(error) => panic!("{error:?}"),
         };
-        assert!(began.elapsed().as_secs() < 60, "nobody pulled it");
-        if let Some(error) = end {
-            break (error, last);
+        loop {
+            assert!(began.elapsed().as_secs() < 60, "nobody pulled it");
+            match reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(_) => last = Instant::now(),
+                Err(error) => break 'pulled Some(error),
+            }
         }
     };
-    println!("{error} {:?} after the last byte", last.elapsed());
-    assert_eq!(error.raw_os_error(), Some(19), "{error}");
+    println!("{error:?} {:?} after the last byte", last.elapsed());
+    assert!(error.is_none_or(|error| error.raw_os_error() == Some(19)));
     assert!(last.elapsed().as_secs() < 12);
     assert!(!camera.is_present());
     assert!(matches!(camera.list(), Err(CameraError::Gone)));
