@@ -23,6 +23,8 @@ fn a_camera_that_could_not_be_read_whole_is_red_until_somebody_knows_of_it() {
     });
     capture("bays-unread.txt", dock.run(&["bays"]).ended(0));
     capture("reconcile-unread.txt", dock.run(&["reconcile"]).ended(1));
+    let doctor = dock.run(&["doctor"]).out;
+    assert!(doctor.contains("!!  bay 1: ") && !doctor.contains("ok  bay 1"), "{doctor}");
     let none = dock.run(&["acknowledge", "--camera", "BWC-0001", "--reason", "x", "--only", "y"]);
     none.complained(4, "nothing of camera BWC-0001 waits to be acknowledged");
     let known = dock.run(&[

@@ -164,7 +164,14 @@ fn a_camera_with_a_bad_file(dock: &Dock) {
     assert!(rule["rows"].as_array().unwrap().iter().any(|row| row["release"] == false));
     assert_eq!(fs::read(dock.path("bays/3/R000002/S002.mp4")).unwrap(), bytes);
     let doctor = screen_of_doctor(dock);
-    assert!(doctor.contains("ok  store") && doctor.contains("ok  bay 3"), "{doctor}");
+    assert!(doctor.contains("ok  store") && doctor.contains("!!  bay 3"), "{doctor}");
+    let bay = screen(dock, "why-bay.txt", &["why", "--bay", "3"], 0);
+    for name in [&["why", "3"][..], &["why", "BWC-0003"], &["why", "--camera", "BWC-0003"]] {
+        let named = dock.run(&[name, &["--json"]].concat()).json();
+        assert_eq!(named["subject"], bay["subject"], "{name:?}");
+    }
+    dock.run(&["why", "nobody"]).complained(4, "no bay and no camera \"nobody\"");
+    dock.run(&["why", "--bay", "9"]).complained(4, "this dock has no bay 9");
     let config = dock.path("dock.toml");
     let probe = ["store", "probe", "--config", config.to_str().unwrap()];
     let json = screen(dock, "store-probe.txt", &probe, 0);

@@ -52,20 +52,6 @@ fn of_two_cameras_with_one_id_the_first_is_believed_and_a_restart_does_not_chang
 }
 
 #[test]
-fn a_camera_that_was_moved_while_the_dock_was_down_waits_a_moment_for_its_old_bay() {
-    let mut world = world();
-    world.dock("1", "C1");
-    restart(&mut world, &["2"]);
-    assert_eq!(believed(&world), Vec::<String>::new());
-    world.pass(20);
-    assert_eq!(believed(&world), ["2"]);
-    // Later it is let in wherever it comes.
-    world.pull("2");
-    world.dock("1", "C1");
-    assert_eq!(believed(&world), ["1"]);
-}
-
-#[test]
 fn who_waits_and_is_pulled_is_forgotten_and_a_clock_set_back_ends_the_wait() {
     let mut world = world();
     world.dock("1", "C1");

@@ -4,7 +4,9 @@
 //! [`invariants`] after every event.
 
 mod arrivals;
+mod calls;
 mod camera;
+mod changing;
 mod clocks;
 mod concerns;
 mod invariants;
