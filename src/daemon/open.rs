@@ -4,6 +4,7 @@ use super::{
     Core, DaemonError, Doctor, Progress,
     cameras::{Bays, Paused, World},
     core::{Loop, log_damage},
+    dock_key::{dock_key, sync_folder},
     doors::Doors,
     ports::{Parts, Ports},
     uploads::{Stops, Uploads},
@@ -13,7 +14,7 @@ use crate::{
     api::Api,
     clock::{Clock, RealClock, boot_id},
     config::{self, Config, Store as StoreConfig},
-    custody::receipt::{DockKey, Place},
+    custody::receipt::Place,
     dock::{
         Dock, Event, IdSource, Records as _, Settings, View,
         event::Started,
@@ -67,7 +68,7 @@ pub struct Opened {
     pub progress: Arc<Progress>,
 }
 
-fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DaemonError {
+pub(super) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DaemonError {
     let path = path.to_owned();
     move |source| DaemonError::Io { doing, path, source }
 }
@@ -84,9 +85,16 @@ impl IdSource for RandomIds {
 /// [`DaemonError`]: the first thing that cannot be used.
 pub fn open(config: Config) -> Result<Opened, DaemonError> {
     let state = config.dock.state_dir.clone();
-    fs::create_dir_all(&state).map_err(io_error("make the state folder", &state))?;
+    if !state.is_dir() {
+        fs::create_dir_all(&state)
+            .and_then(|()| sync_folder(&state))
+            .map_err(io_error("make the state folder", &state))?;
+    }
     let receipts = state.join("receipts");
     fs::create_dir_all(&receipts).map_err(io_error("make the receipts folder", &receipts))?;
+    // What is fsynced into a folder is worth nothing if the folder itself goes with the power. An
+    // earlier start may have been killed just before this.
+    sync_folder(&receipts).map_err(io_error("sync", &state))?;
     let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
     let key = dock_key(&config)?;
     let recipients =
@@ -318,32 +326,6 @@ fn settings(config: &Config) -> Result<Settings, DaemonError> {
         copy_retry: (SignedDuration::from_secs(2), SignedDuration::from_mins(10)),
         copy_attempts_max: 5,
     })
-}
-
-/// Reads the dock's signing key, or makes it at the first start.
-fn dock_key(config: &Config) -> Result<DockKey, DaemonError> {
-    let unusable = |what: String| DaemonError::Settings {
-        what,
-        next: "`bwvdock keys generate dock --out FILE` makes one; name it as key_file under [dock]",
-    };
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let path = config.dock.key_file.path(credentials.as_deref());
-    if let Some(path) = path.filter(|path| !path.exists()) {
-        let key = DockKey::generate().map_err(|error| unusable(super::chain(&error)))?;
-        write_key(&path, &key).map_err(io_error("write the dock's key", &path))?;
-        tracing::info!("made the dock's signing key; its public half lies beside it");
-        return Ok(key);
-    }
-    let pem = config::read_secret(&config.dock.key_file, credentials.as_deref())?;
-    DockKey::from_pem(&pem).map_err(|error| unusable(super::chain(&error)))
-}
-
-fn write_key(path: &Path, key: &DockKey) -> io::Result<()> {
-    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(key.to_pem().as_bytes())?;
-    file.sync_all()?;
-    fs::write(path.with_extension("pub.pem"), key.public_pem())
 }
 
 /// Shipped profiles, and those of the folder; a profile there replaces a shipped one by its name.

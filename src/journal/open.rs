@@ -133,8 +133,9 @@ pub(super) fn open(
     let dir = &options.dir;
     if !dir.is_dir() {
         fs::create_dir_all(dir).map_err(|source| JournalError::io("make", dir, source))?;
-        files::sync_dir(dir.parent().unwrap_or(Path::new(".")))?;
     }
+    // Always: the run that made it may have been killed just before this.
+    files::sync_dir(files::folder_of(dir))?;
     let lock = take_lock(dir)?;
     check_index_is_free(&options.index_dir)?;
     let mut survey = Survey::take(dir, &options.witnesses)?;
