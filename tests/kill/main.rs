@@ -15,6 +15,7 @@ mod footage;
 mod ledger;
 mod moment;
 mod outside;
+mod power;
 #[path = "../rig/mod.rs"]
 mod rig;
 mod sends;
