@@ -9,6 +9,7 @@
 
 #![cfg(feature = "vault")]
 
+mod both;
 mod dice;
 mod ending;
 mod footage;
