@@ -32,6 +32,11 @@ impl Process {
         self.0.try_wait().unwrap().is_none()
     }
 
+    /// How it ended by itself, if it did: whether well.
+    pub fn ended(&mut self) -> Option<bool> {
+        self.0.try_wait().unwrap().map(|status| status.success())
+    }
+
     /// SIGKILL, and waits until it is gone; false if it had ended by itself.
     pub fn kill_9(&mut self) -> bool {
         let was_alive = self.is_alive();

@@ -213,10 +213,6 @@ impl Disk {
         self.0.1.notify_all();
     }
 
-    pub fn flushes(&self) -> u64 {
-        self.state().flushes
-    }
-
     pub fn size(&self) -> u64 {
         self.state().now.size
     }
