@@ -36,6 +36,39 @@ struct Snapshot {
     around: PathBuf,
 }
 
+/// The boot in which the shift was.
+const SHIFT: u64 = 0;
+
+/// What is done to the index alone, beside the power cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Harm {
+    None,
+    Gone,
+    /// The second half of its file is missing.
+    Torn,
+    /// Bits in the middle of its file turned over.
+    Flipped,
+}
+
+impl Harm {
+    fn come_over(self, index: &Path, dice: &mut Dice) {
+        let file = index.join("sled/db");
+        let Ok(mut bytes) = fs::read(&file) else { return };
+        match self {
+            Self::None => return,
+            Self::Gone => return fs::remove_dir_all(index).unwrap(),
+            Self::Torn => bytes.truncate(bytes.len() / 2),
+            Self::Flipped => {
+                for _ in 0..8.min(bytes.len()) {
+                    let at = dice.between(0, bytes.len() as u64) as usize;
+                    bytes[at] ^= 0x55;
+                }
+            }
+        }
+        fs::write(file, bytes).unwrap();
+    }
+}
+
 /// Every `BWVDOCK_POWER_EVERY`th flush is tried, each in every way if that is 1.
 #[test]
 fn power_cut_at_every_flush_of_a_shift() {
@@ -51,6 +84,7 @@ fn power_cut_at_every_flush_of_a_shift() {
     let footage = Footage::make(&rig, 1, 0, dice.draw());
     configure(&rig, &footage);
     let boots = BootId::new(&rig.path("."));
+    boots.reboot(SHIFT);
     let snapshots = shift(&rig, vault, &footage);
     eprintln!("shift {:.1?}", began.elapsed());
     let ways = [Left::Nothing, Left::Any, Left::Everything];
@@ -59,8 +93,10 @@ fn power_cut_at_every_flush_of_a_shift() {
         let tried: &[Left] = if every == 1 { &ways } else { &[dice.pick(&ways)] };
         for left in tried {
             trials += 1;
-            boots.reboot(trials);
-            trial(&mut rig, &footage, snapshot, *left, &mut dice);
+            let harm = dice.pick(&[Harm::None, Harm::None, Harm::Gone, Harm::Torn, Harm::Flipped]);
+            // A harmed index must not be saved by being left unopened, as after a reboot it is.
+            boots.reboot(if harm == Harm::None { trials } else { SHIFT });
+            trial(&mut rig, &footage, snapshot, (*left, harm), &mut dice);
         }
     }
     eprintln!(
@@ -104,14 +140,25 @@ fn copy_around(from: &Path, to: &Path) {
 }
 
 /// The power failed there, and came back.
-fn trial(rig: &mut Rig, footage: &Footage, snapshot: &Snapshot, left: Left, dice: &mut Dice) {
-    eprintln!("flush {}, {left:?} of {} writes", snapshot.flush, snapshot.disk.unflushed());
+fn trial(
+    rig: &mut Rig,
+    footage: &Footage,
+    snapshot: &Snapshot,
+    (left, harm): (Left, Harm),
+    dice: &mut Dice,
+) {
+    eprintln!(
+        "flush {}, {left:?} of {} writes, index {harm:?}",
+        snapshot.flush,
+        snapshot.disk.unflushed()
+    );
     for name in AROUND {
         fs::remove_dir_all(rig.path(name)).unwrap();
     }
     copy_around(&snapshot.around, &rig.path("."));
     let mut vault = rig.start_vault();
     let mounted = Mounted::mount(snapshot.disk.found(left, dice), &rig.path("state"), "");
+    harm.come_over(&rig.path("state/index"), dice);
     let mut outside = Outside::default();
     outside.check(rig, footage, &mut Ledger::new(rig.journal()));
     let ledger = finish_all(rig, footage, &mut outside);
