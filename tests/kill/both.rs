@@ -42,7 +42,7 @@ fn dock_and_ceph_are_killed_together_and_nothing_is_lost_or_doubled() {
 }
 
 /// A store as the processes of one group.
-struct Store {
+pub struct Store {
     kind: &'static str,
     folder: std::path::PathBuf,
     port: u16,
@@ -50,9 +50,9 @@ struct Store {
 }
 
 impl Store {
-    fn new(kind: &'static str, rig: &Rig) -> Self {
+    pub fn new(kind: &'static str, rig: &Rig) -> Self {
         let folder = rig.path(kind);
-        fs::create_dir(&folder).unwrap();
+        fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("access"), ACCESS_KEY).unwrap();
         fs::write(folder.join("secret"), SECRET_KEY).unwrap();
         let mut store = Self { kind, folder, port: free_ports(), group: None };
@@ -69,12 +69,12 @@ impl Store {
         command
     }
 
-    fn endpoint(&self) -> String {
+    pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// Starts it and waits until it answers for itself.
-    fn start(&mut self) {
+    pub fn start(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.folder.join("log"));
         let log = log.unwrap();
         let mut run = self.script("run");
@@ -97,12 +97,12 @@ impl Store {
     }
 
     /// SIGKILL to every process of it.
-    fn send_kill(&self) {
+    pub fn send_kill(&self) {
         let group = self.group.as_ref().expect("it runs");
         kill_process_group(Pid::from_child(group), Signal::KILL).unwrap();
     }
 
-    fn await_end(&mut self) {
+    pub fn await_end(&mut self) {
         let Some(mut group) = self.group.take() else { return };
         group.wait().unwrap();
         // Its ports are free only when all of its processes are gone.
@@ -122,12 +122,8 @@ impl Store {
     fn read_back(&self, rig: &Rig) {
         let end = Instant::now() + BACK_WITHIN;
         loop {
-            let mut rclone = Command::new("rclone");
-            rclone.args(["sync", "--s3-provider", "Other", "--s3-endpoint", &self.endpoint()]);
-            rclone.args(["--s3-access-key-id", ACCESS_KEY, "--s3-secret-access-key", SECRET_KEY]);
-            rclone.args(["--use-server-modtime", "--retries", "1", "--low-level-retries", "1"]);
+            let mut rclone = self.rclone("sync");
             rclone.arg(format!(":s3:{BUCKET}")).arg(rig.objects());
-            rclone.env("RCLONE_CONFIG", "/dev/null");
             let output = rclone.output().expect("rclone is on the PATH");
             if output.status.success() {
                 return;
@@ -137,6 +133,25 @@ impl Store {
             assert!(Instant::now() < end, "rclone: {words}; {}", self.words());
             std::thread::sleep(Duration::from_millis(200));
         }
+    }
+
+    /// The keys of all objects, or why the store does not list them.
+    pub fn listed(&self) -> Result<Vec<String>, String> {
+        let mut rclone = self.rclone("lsf");
+        let output = rclone.arg("--recursive").arg(format!(":s3:{BUCKET}")).output().unwrap();
+        match output.status.success() {
+            true => Ok(String::from_utf8_lossy(&output.stdout).lines().map(Into::into).collect()),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
+    }
+
+    fn rclone(&self, verb: &str) -> Command {
+        let mut rclone = Command::new("rclone");
+        rclone.args([verb, "--s3-provider", "Other", "--s3-endpoint", &self.endpoint()]);
+        rclone.args(["--s3-access-key-id", ACCESS_KEY, "--s3-secret-access-key", SECRET_KEY]);
+        rclone.args(["--use-server-modtime", "--retries", "1", "--low-level-retries", "1"]);
+        rclone.env("RCLONE_CONFIG", "/dev/null");
+        rclone
     }
 
     fn ask(&self, arguments: &[&str]) -> Value {

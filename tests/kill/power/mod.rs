@@ -7,6 +7,7 @@ mod every_flush;
 mod fuse;
 mod mounted;
 mod rounds;
+mod store;
 mod trouble;
 
 pub use disk::{Frozen, Left};
