@@ -25,6 +25,7 @@ weed_run() {
     actions: ["Admin", "Read", "Write", "List", "Tagging"]}]}' >"$dir/s3.json"
   exec weed server -dir="$dir/data" -ip=127.0.0.1 -ip.bind=127.0.0.1 \
     -master.port=$((port + 1)) -volume.port=$((port + 2)) -filer -filer.port=$((port + 3)) \
+    -master.electionTimeout=1s -master.heartbeatInterval=200ms \
     -master.volumeSizeLimitMB=64 -volume.max=200 -s3 -s3.port="$port" \
     -s3.config="$dir/s3.json" -s3.port.iceberg=0 -s3.port.lance=0
 }
