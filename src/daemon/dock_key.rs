@@ -1,41 +1,16 @@
-//! The dock's signing key: read, or made at the first start so that a power cut in the middle
-//! leaves none rather than half of one.
+//! Writing the dock's signing key, at the first start, so that a power cut in the middle leaves none
+//! rather than half of one.
 
-use super::{DaemonError, open::io_error};
-use crate::{
-    config::{self, Config},
-    custody::receipt::DockKey,
-};
+use crate::custody::receipt::DockKey;
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-/// Reads the dock's signing key, or makes it at the first start.
-///
-/// # Errors
-/// A key that cannot be read, written or used.
-pub fn dock_key(config: &Config) -> Result<DockKey, DaemonError> {
-    let unusable = |what: String| DaemonError::Settings {
-        what,
-        next: "`bwvdock keys generate dock --out FILE` makes one; name it as key_file under [dock]",
-    };
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let path = config.dock.key_file.path(credentials.as_deref());
-    if let Some(path) = path.filter(|path| !path.exists()) {
-        let key = DockKey::generate().map_err(|error| unusable(super::chain(&error)))?;
-        write_key(&path, &key).map_err(io_error("write the dock's key", &path))?;
-        tracing::info!("made the dock's signing key; its public half lies beside it");
-        return Ok(key);
-    }
-    let pem = config::read_secret(&config.dock.key_file, credentials.as_deref())?;
-    DockKey::from_pem(&pem).map_err(|error| unusable(super::chain(&error)))
-}
-
 /// The public half first: where the key is, what verifies its receipts is too.
-fn write_key(path: &Path, key: &DockKey) -> io::Result<()> {
+pub(super) fn write_key(path: &Path, key: &DockKey) -> io::Result<()> {
     put(&path.with_extension("pub.pem"), 0o644, key.public_pem().as_bytes())?;
     put(path, 0o600, key.to_pem().as_bytes())
 }
@@ -61,7 +36,7 @@ fn put(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// Plain I/O errors.
-pub fn sync_folder(of: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(of: &Path) -> io::Result<()> {
     let folder = of.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
