@@ -4,6 +4,7 @@ mod attach;
 mod cameras;
 pub mod copy;
 mod core;
+mod dock_key;
 mod doctor;
 mod doors;
 mod erasing;

@@ -4,6 +4,7 @@ use super::{
     Core, DaemonError, Doctor, Progress,
     cameras::{Bays, Paused, World},
     core::{Loop, log_damage},
+    dock_key::sync_folder,
     doors::Doors,
     files::{self, io_error},
     ports::{Parts, Ports},
@@ -84,9 +85,16 @@ impl IdSource for RandomIds {
 /// [`DaemonError`]: the first thing that cannot be used.
 pub fn open(config: Config) -> Result<Opened, DaemonError> {
     let state = config.dock.state_dir.clone();
-    fs::create_dir_all(&state).map_err(io_error("make the state folder", &state))?;
+    if !state.is_dir() {
+        fs::create_dir_all(&state)
+            .and_then(|()| sync_folder(&state))
+            .map_err(io_error("make the state folder", &state))?;
+    }
     let receipts = state.join("receipts");
     fs::create_dir_all(&receipts).map_err(io_error("make the receipts folder", &receipts))?;
+    // What is fsynced into a folder is worth nothing if the folder itself goes with the power. An
+    // earlier start may have been killed just before this.
+    sync_folder(&receipts).map_err(io_error("sync", &state))?;
     let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
     let key = files::dock_key(&config)?;
     let recipients =
