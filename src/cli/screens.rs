@@ -144,6 +144,9 @@ pub fn recordings(rows: &[RecordingRow]) -> String {
 }
 
 pub fn segments(rows: &[SegmentRow]) -> String {
+    let marks: std::collections::BTreeSet<&str> =
+        rows.iter().filter_map(|s| s.marks.as_deref()).collect();
+    let marks: String = marks.into_iter().map(|words| format!("* {words}\n")).collect();
     let rows = rows
         .iter()
         .map(|s| {
@@ -152,7 +155,10 @@ pub fn segments(rows: &[SegmentRow]) -> String {
                 s.camera.to_string(),
                 s.path.to_string(),
                 bytes(s.size),
-                s.stage.as_str().to_owned(),
+                match &s.marks {
+                    Some(_) => format!("{} *", s.stage.as_str()),
+                    None => s.stage.as_str().to_owned(),
+                },
                 s.verdict.map_or("-".into(), |v| v.to_string()),
                 s.object.map_or("-".into(), |o| short(&o)),
             ]
@@ -165,7 +171,7 @@ pub fn segments(rows: &[SegmentRow]) -> String {
             rows,
         ),
         "No such segment is known.",
-    )
+    ) + &marks
 }
 
 pub fn queue(rows: &[ObjectRow]) -> String {

@@ -116,14 +116,29 @@ impl Verdict {
     }
 
     fn keeping(&mut self, config: &Config, kept: &Kept) {
-        if kept.class_tag != Seen::Yes {
+        if kept.class_tag != Seen::Yes && kept.class_tag_after == Seen::Yes {
+            self.good(
+                "the class tag of a multipart upload is lost here; the dock gives it to the stored \
+                 object and reads it back",
+            );
+        } else if kept.class_tag != Seen::Yes {
             self.good(
                 "WARNING: the class tag is not seen to be kept: lifecycle rules by tag cannot work \
                  here; let nothing expire by itself",
             );
         }
+        if config.retention.lock && kept.legal_hold != Seen::Yes {
+            self.good(
+                "WARNING: no legal hold is seen to be kept: evidence is held here by its class \
+                 tag alone",
+            );
+        }
         match (&kept.lock, config.retention.lock) {
             (Seen::Yes, _) => self.good("objects are locked until their date"),
+            (Seen::No, _) if kept.lock_after == Seen::Yes => self.good(
+                "the lock of a multipart upload is lost here; the dock locks the stored object \
+                 and reads it back",
+            ),
             (Seen::No, true) => self.bad(
                 "[retention] asks for locks, and this store keeps none: nothing here may be called \
                  locked; make the bucket anew with object lock, or set `lock = false`",
@@ -194,7 +209,10 @@ fn checks(survey: &Survey) -> Vec<Check> {
         check("composite_sha256", "the SHA-256 of the parts", kept.composite_sha256.into(), KEPT),
         check("metadata", "the metadata of an object", kept.metadata.into(), KEPT),
         check("class_tag", "the class tag", kept.class_tag.clone(), KEPT),
+        check("class_tag_after", "the class tag, given later", kept.class_tag_after.clone(), KEPT),
         check("lock", "the lock until a date", kept.lock.clone(), KEPT),
+        check("lock_after", "the lock, given later", kept.lock_after.clone(), KEPT),
+        check("legal_hold", "a legal hold, and its end", kept.legal_hold.clone(), KEPT),
         check("versions", "versions of objects", kept.versions.into(), YES),
         check(
             "uploads_listed",

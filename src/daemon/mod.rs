@@ -7,6 +7,7 @@ mod core;
 mod doctor;
 mod doors;
 mod erasing;
+mod marking;
 mod open;
 mod ports;
 mod progress;

@@ -148,6 +148,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         receipts: receipts.clone(),
         key,
         dock: config.dock.id.clone(),
+        lock_for: lock_for(&config),
     });
     let ports = Arc::new(ports(&config, &profiles, &keys.0, &core));
     let world = Arc::new(World {
@@ -314,10 +315,15 @@ fn settings(config: &Config) -> Result<Settings, DaemonError> {
             reread: config.release.read_again_before_erase,
         },
         key_prefix: config.store.prefix.clone(),
-        lock_for: config.retention.lock.then(|| hours(24 * config.retention.days)),
+        lock_for: lock_for(config),
         copy_retry: (SignedDuration::from_secs(2), SignedDuration::from_mins(10)),
         copy_attempts_max: 5,
     })
+}
+
+fn lock_for(config: &Config) -> Option<SignedDuration> {
+    let days = config.retention.days;
+    config.retention.lock.then(|| SignedDuration::from_hours(24 * i64::from(days)))
 }
 
 /// Reads the dock's signing key, or makes it at the first start.

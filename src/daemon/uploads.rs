@@ -61,6 +61,8 @@ pub struct Uploads {
     pub key: DockKey,
     pub dock: DockId,
     pub place: Place,
+    /// Retention from capture on; none where objects are not to be locked.
+    pub lock_for: Option<SignedDuration>,
 }
 
 /// Asks running uploads to end between two parts.
@@ -143,6 +145,7 @@ impl Uploads {
             Ok(object) => object,
             Err(words) => return UploadEnd::SpoolDamaged { words },
         };
+        let object = self.locked_within_reason(object);
         let mut machine = Upload::new(object.clone(), resume, limits, seed);
         let mut calls = JoinSet::new();
         let mut last_failure: Option<StoreError> = None;
@@ -242,7 +245,7 @@ impl Uploads {
 
     /// The limits with what this store was seen to enforce. Nothing is asked of a store, and no word
     /// of it believed, before it has refused a wrong signature.
-    async fn limits(&self) -> Result<Limits, StoreError> {
+    pub(super) async fn limits(&self) -> Result<Limits, StoreError> {
         let probe = self.probed.get_or_try_init(|| self.store.probe(&self.probe_prefix)).await?;
         if !probe.signature {
             return Err(StoreError {
@@ -298,8 +301,8 @@ impl Uploads {
     }
 }
 
-fn failed(machine: &Upload, retry_at: Timestamp, failure: Option<&StoreError>) -> UploadEnd {
-    let store_wide = failure.is_none_or(|error| match error.fault {
+pub(super) fn is_store_wide(fault: Fault) -> bool {
+    match fault {
         Fault::Network
         | Fault::Server
         | Fault::Busy { .. }
@@ -314,7 +317,11 @@ fn failed(machine: &Upload, retry_at: Timestamp, failure: Option<&StoreError>) -
         | Fault::BadDigest
         | Fault::Refused
         | Fault::Spool => false,
-    });
+    }
+}
+
+fn failed(machine: &Upload, retry_at: Timestamp, failure: Option<&StoreError>) -> UploadEnd {
+    let store_wide = failure.is_none_or(|error| is_store_wide(error.fault));
     UploadEnd::Failed {
         attempts: machine.attempts(),
         words: failure.map_or_else(|| "a call ended oddly".into(), StoreError::with_advice),

@@ -3,6 +3,7 @@
 //! A fact that speaks of something unknown changes nothing: after a damaged line the rest of the
 //! log still folds, and what hangs in the air stays on its camera.
 
+mod marks;
 mod matters;
 
 use super::{
@@ -22,7 +23,7 @@ type Done = Result<(), IndexBroken>;
 
 /// Counts up whenever the same log folds to other records than before: an index made by another
 /// version is made again from the log.
-pub const FOLD_VERSION: u32 = 2;
+pub const FOLD_VERSION: u32 = 3;
 
 /// Applies one line of the log to the state.
 ///
@@ -111,6 +112,11 @@ impl Fold<'_> {
                 })
             }
             Fact::Stored { object, level, version } => self.stored(*object, *level, version),
+            Fact::MarksDue { object } => self.marks_due(*object),
+            Fact::Marked { object, asked, seen } => self.marked(*object, *asked, seen),
+            Fact::MarkFailed { object, attempts, words, retry_at } => {
+                self.mark_failed(*object, *attempts, words, *retry_at)
+            }
             Fact::Receipted { object, receipt } => self.receipted(*object, receipt),
             Fact::ReceiptPlaced { object } => self.object(*object, |o| o.receipt_placed = true),
             Fact::SpoolFreed { object } => self.object(*object, |o| o.spool_freed = true),
@@ -475,6 +481,7 @@ impl Fold<'_> {
     // --- sealing ---
 
     fn new_object(&mut self, object: &SealedObject, camera: CameraId) -> Done {
+        let marking = self.marking_of(object)?;
         let state = ObjectState {
             object: object.clone(),
             camera,
@@ -491,6 +498,7 @@ impl Fold<'_> {
             receipt_placed: false,
             spool_freed: false,
             lost: false,
+            marking,
         };
         self.totals.queue[class_slot(object.class)].add(object.sealed.size);
         let row = key::queue(object.class, self.entry.at, object.id);
@@ -678,10 +686,12 @@ impl Fold<'_> {
             }
             Target::Camera(id) => {
                 self.retry_copies(&key::copies(id))?;
+                self.retry_all_marks(Some(id))?;
                 self.retry_queue(target)
             }
             Target::Dock => {
                 self.retry_copies(key::COPIES)?;
+                self.retry_all_marks(None)?;
                 self.retry_queue(target)
             }
         }
@@ -704,6 +714,7 @@ impl Fold<'_> {
         self.segment(id, |s| s.retry_at = None)?;
         let Some(sealed) = &state.sealed else { return Ok(()) };
         self.object(sealed.object, |o| o.retry_at = None)?;
+        self.retry_marks(sealed.object)?;
         let on_camera = matches!(state.stage, Stage::Sealed | Stage::Stored | Stage::Receipted);
         if on_camera && !sealed.verdict.is_sound() {
             self.segment(id, |s| s.copy_attempts = 0)?;
@@ -773,13 +784,21 @@ impl Fold<'_> {
 
     fn reclass_object(&mut self, id: ObjectId, class: Class) -> Done {
         let Some(mut state) = self.table.object(id)? else { return Ok(()) };
-        // What is stored keeps the tag it was stored with; quarantine is never lowered here.
-        if state.stored.is_some() || state.lost || state.object.class == Class::Quarantine {
+        if state.lost {
             return Ok(());
         }
-        self.leave_queue(&state);
-        state.object.class = class;
-        self.totals.queue[class_slot(class)].add(state.object.sealed.size);
+        // Quarantine is never lowered here.
+        let moves = state.object.class != Class::Quarantine;
+        if state.stored.is_some() {
+            return self.reclass_stored(state, class);
+        }
+        state.marking.evidence = class == Class::Evidential;
+        state.marking.hold_is_ours |= state.marking.evidence;
+        if moves {
+            self.leave_queue(&state);
+            state.object.class = class;
+            self.totals.queue[class_slot(class)].add(state.object.sealed.size);
+        }
         put(self.table, key::object(id), &state)?;
         self.object(id, |_| {})
     }

@@ -13,6 +13,7 @@ mod finishing;
 mod fold;
 mod ingest;
 pub mod machine;
+mod marking;
 mod people;
 mod recording;
 mod releasing;

@@ -46,7 +46,10 @@ impl Dock {
                 Some(_) => {
                     self.recording_changed(recording);
                     self.remember(actor, Fact::Reclassed { recording, class, reason }, step);
-                    Ok(format!("recording {recording} is {class} now"))
+                    Ok(format!(
+                        "recording {recording} is {class} now; what the store has of it is marked \
+                         there next: `bwvdock segments --recording {recording}`"
+                    ))
                 }
             },
             Command::Pause { target, reason } => match target {
@@ -73,6 +76,7 @@ impl Dock {
             Command::Retry { target, reason } => {
                 if self.exists(&target, view)? {
                     self.store_wait = self.store_wait.take().map(|(_, words)| (now, words));
+                    self.mark_now(now);
                     self.finish_now(now);
                     self.bays.values_mut().for_each(|bay| bay.doubted.clear());
                     let words = format!("trying again now: {}", describe(&target));

@@ -30,6 +30,7 @@ impl Dock {
             UploadEnd::Stored { level, version } => {
                 self.store_wait = None;
                 step.fact(Fact::Stored { object, level, version });
+                step.fact(Fact::MarksDue { object });
             }
             UploadEnd::Failed { attempts, words, retry_at, store_wide } => {
                 if store_wide {

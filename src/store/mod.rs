@@ -5,6 +5,7 @@
 //! nothing: an answer counts only with the shape the call demands.
 
 pub mod limiter;
+mod marking;
 mod md5;
 mod perform;
 pub mod s3;
@@ -17,12 +18,14 @@ pub use crate::transfer::{
     Distrust, Enforces, Fault, ListedPart, ObjectHead, OpenUpload, PartAck, StoreError,
 };
 pub use limiter::Limiter;
+pub use marking::establish;
 pub use perform::perform;
 pub use s3::{Kept, Lifecycle, LifecycleRule, Probe, S3, S3Options, Seen, SetupError, Survey};
 pub use sim::SimStore;
 
 use crate::{
     spool::SpoolFile,
+    transfer::marks::{MarkChange, MarksFound},
     types::{Sha256Digest, fact::SealedObject},
 };
 use std::future::Future;
@@ -73,5 +76,20 @@ pub trait Store: Send + Sync + 'static {
         key: &str,
         bytes: Vec<u8>,
         content_type: &'static str,
+    ) -> impl Future<Output = Answer<()>> + Send;
+    /// What this version of the object has for marks; its lock only `with_locks`. A store without
+    /// tags says that there is none; [`Fault::Missing`] when it no longer has the object.
+    fn marks(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        with_locks: bool,
+    ) -> impl Future<Output = Answer<MarksFound>> + Send;
+    /// Changes one mark of this version. Its other tags stay.
+    fn mark(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        change: &MarkChange,
     ) -> impl Future<Output = Answer<()>> + Send;
 }

@@ -4,6 +4,7 @@ use super::super::{
     IndexBroken, Records, Stage, View,
     state::{RecordingState, SegmentState, key},
 };
+use super::marks::marks_words;
 use crate::types::{
     CameraId, Class, FileKind, ObjectId, RecordingId, SegmentId, SourcePath, Verdict, fact::Content,
 };
@@ -63,6 +64,9 @@ pub struct SegmentRow {
     pub sha256: Option<crate::types::Sha256Digest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+    /// How its class stands at the store, where that is not as it should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marks: Option<String>,
 }
 
 /// One sealed object on its way to, or in, the store.
@@ -142,8 +146,18 @@ impl From<SegmentState> for SegmentRow {
             camera: state.segment.camera,
             path: state.segment.source.path,
             trouble: state.trouble,
+            marks: None,
         }
     }
+}
+
+/// The rows with how their marks stand.
+fn with_marks(mut rows: Vec<SegmentRow>, view: &dyn View) -> Result<Vec<SegmentRow>, IndexBroken> {
+    for row in &mut rows {
+        let Some(object) = row.object.filter(|_| row.stage >= Stage::Stored) else { continue };
+        row.marks = view.object(object)?.and_then(|object| marks_words(&object));
+    }
+    Ok(rows)
 }
 
 /// # Errors
@@ -165,7 +179,7 @@ pub fn segment_rows(view: &dyn View, filter: &Filter) -> Result<Vec<SegmentRow>,
                 break;
             }
         }
-        return Ok(rows);
+        return with_marks(rows, view);
     }
     let mut broken = None;
     view.scan(b"s/", b"", &mut |_, value| {
@@ -180,7 +194,8 @@ pub fn segment_rows(view: &dyn View, filter: &Filter) -> Result<Vec<SegmentRow>,
             ControlFlow::Break(())
         }
     })?;
-    broken.map_or(Ok(rows), Err)
+    broken.map_or(Ok(()), Err)?;
+    with_marks(rows, view)
 }
 
 /// The upload queue, each class oldest first.

@@ -9,6 +9,7 @@ mod concerns;
 mod invariants;
 mod life;
 mod many;
+mod marks;
 mod reports;
 mod rereads;
 mod store;

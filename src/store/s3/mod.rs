@@ -8,6 +8,7 @@
 
 mod body;
 mod calls;
+mod marks;
 mod options;
 mod probe;
 mod reply;
