@@ -273,7 +273,7 @@ fn as_text(config: &Config, store: &S3, survey: &Survey, verdict: &Verdict) -> S
 }
 
 /// A paragraph of a list, with lines that fit a terminal.
-fn wrap(words: &str, text: &mut String) {
+pub(super) fn wrap(words: &str, text: &mut String) {
     const COLUMNS: usize = 98;
     let mut column = 0;
     for word in words.split_whitespace() {

@@ -18,6 +18,7 @@ use crate::types::{
     fact::{Content, Entry, Fact, Recording, SealedObject, Segment},
 };
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 type Done = Result<(), IndexBroken>;
 
@@ -481,7 +482,11 @@ impl Fold<'_> {
     // --- sealing ---
 
     fn new_object(&mut self, object: &SealedObject, camera: CameraId) -> Done {
-        let marking = self.marking_of(object)?;
+        let recording = self.recording_of(object)?;
+        let marking = self.marking_of(object, recording)?;
+        if let Some(recording) = recording {
+            self.table.put(key::object_of(recording, object.id), Vec::new());
+        }
         let state = ObjectState {
             object: object.clone(),
             camera,
@@ -755,6 +760,9 @@ impl Fold<'_> {
         let was = recording.recording.class;
         let mut moved = Amount::default();
         let mut segments = Vec::new();
+        // Older copies and descriptions too: whatever the store has of it.
+        let mut objects: BTreeSet<[u8; 16]> =
+            self.table.ids(&key::objects_of(id), b"", usize::MAX)?.into_iter().collect();
         for raw in self.table.ids(&key::members(id), b"", usize::MAX)? {
             let Ok(segment) = SegmentId::from_slice(&raw) else { continue };
             let Some(state) = self.table.segment(segment)? else { continue };
@@ -762,9 +770,7 @@ impl Fold<'_> {
                 moved.add(state.segment.source.size);
                 segments.push(segment);
             }
-            if let Some(sealed) = &state.sealed {
-                self.reclass_object(sealed.object, class)?;
-            }
+            objects.extend(state.sealed.as_ref().map(|sealed| *sealed.object.as_bytes()));
         }
         let from = &mut self.totals.to_copy[class_slot(was)];
         from.count = from.count.saturating_sub(moved.count);
@@ -776,8 +782,10 @@ impl Fold<'_> {
         for segment in segments {
             self.segment(segment, |_| {})?;
         }
-        if let Some((record, _)) = recording.record {
-            self.reclass_object(record, class)?;
+        objects.extend(recording.record.map(|(record, _)| *record.as_bytes()));
+        for raw in objects {
+            let Ok(object) = ObjectId::from_slice(&raw) else { continue };
+            self.reclass_object(object, class)?;
         }
         Ok(())
     }

@@ -46,10 +46,7 @@ impl Dock {
                 Some(_) => {
                     self.recording_changed(recording);
                     self.remember(actor, Fact::Reclassed { recording, class, reason }, step);
-                    Ok(format!(
-                        "recording {recording} is {class} now; what the store has of it is marked \
-                         there next: `bwvdock segments --recording {recording}`"
-                    ))
+                    Ok(format!("recording {recording} is {class} now; the store is told next"))
                 }
             },
             Command::Pause { target, reason } => match target {

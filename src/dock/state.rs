@@ -16,6 +16,7 @@
 //! | `q/CLASS TIME OBJECT` | still to be stored, oldest first; value: not before (ms), size |
 //! | `w/RECORDING` | something of it is sealed that no record describes; value: since (ms) |
 //! | `p/OBJECT` | stored, but receipt or clearing up is not finished |
+//! | `f/RECORDING OBJECT` | every sealed object of a recording, older ones too |
 //! | `l/OBJECT` | stored, and to be marked there; value: not before (ms) |
 //! | `j/OBJECT` | stored, and the store cannot keep its marks |
 //! | `g/CAMERA/DIGEST` | [`GapState`]: gaps already reported |
@@ -417,6 +418,7 @@ pub mod key {
     pub const RECORDINGS: &[u8] = b"r/";
     pub const QUEUE: &[u8] = b"q/";
     pub const UNFINISHED: &[u8] = b"p/";
+    pub const OBJECTS_OF: &[u8] = b"f/";
     pub const MARKS_DUE: &[u8] = b"l/";
     pub const MARKS_LACKING: &[u8] = b"j/";
     pub const UNDESCRIBED: &[u8] = b"w/";
@@ -486,6 +488,12 @@ pub mod key {
     }
     pub fn unfinished(object: ObjectId) -> Vec<u8> {
         join(UNFINISHED, &[object.as_bytes()])
+    }
+    pub fn objects_of(id: RecordingId) -> Vec<u8> {
+        join(OBJECTS_OF, &[id.as_bytes()])
+    }
+    pub fn object_of(recording: RecordingId, object: ObjectId) -> Vec<u8> {
+        join(&objects_of(recording), &[object.as_bytes()])
     }
     pub fn marks_due(object: ObjectId) -> Vec<u8> {
         join(MARKS_DUE, &[object.as_bytes()])

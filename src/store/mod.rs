@@ -20,7 +20,10 @@ pub use crate::transfer::{
 pub use limiter::Limiter;
 pub use marking::establish;
 pub use perform::perform;
-pub use s3::{Kept, Lifecycle, LifecycleRule, Probe, S3, S3Options, Seen, SetupError, Survey};
+pub use s3::{
+    BucketWanted, Kept, Lifecycle, LifecycleRule, Probe, S3, S3Options, Seen, SetupError,
+    SetupReport, SetupStep, Survey,
+};
 pub use sim::SimStore;
 
 use crate::{

@@ -11,19 +11,30 @@ use crate::{
         state::{MarkingState, ObjectState, key, put},
     },
     types::{
-        CameraId, Class, ObjectId,
+        CameraId, Class, ObjectId, RecordingId,
         fact::{Content, MarksAsked, MarksSeen, SealedObject},
     },
 };
 use jiff::Timestamp;
 
 impl Fold<'_> {
-    /// How a new object begins: evidence if its recording is.
-    pub(super) fn marking_of(&self, object: &SealedObject) -> Result<MarkingState, IndexBroken> {
-        let recording = match object.content {
+    /// The recording that an object is of.
+    pub(super) fn recording_of(
+        &self,
+        object: &SealedObject,
+    ) -> Result<Option<RecordingId>, IndexBroken> {
+        Ok(match object.content {
             Content::Record(id) => Some(id),
             Content::Segment(id) => self.table.segment(id)?.map(|s| s.segment.recording),
-        };
+        })
+    }
+
+    /// How a new object begins: evidence if its recording is.
+    pub(super) fn marking_of(
+        &self,
+        object: &SealedObject,
+        recording: Option<RecordingId>,
+    ) -> Result<MarkingState, IndexBroken> {
         let recording = recording.map(|id| self.table.recording(id)).transpose()?.flatten();
         let evidence = object.class == Class::Evidential
             || recording.is_some_and(|r| r.recording.class == Class::Evidential);

@@ -98,8 +98,10 @@ fn rows(table: &MemoryTable, prefix: &[u8]) -> Rows {
 /// stands as it was asked.
 fn marks_agree(table: &MemoryTable, objects: &[ObjectState]) {
     let (mut due, mut lacking) = (Rows::new(), Rows::new());
+    let mut of_recordings = BTreeSet::new();
     for o in objects {
         let (id, marking) = (o.object.id, &o.marking);
+        of_recordings.insert(id);
         assert!(!marking.due || o.stored.is_some(), "{id} is to be marked and not stored");
         if marking.due {
             due.insert(key::marks_due(id));
@@ -114,6 +116,9 @@ fn marks_agree(table: &MemoryTable, objects: &[ObjectState]) {
         }
     }
     assert_eq!(table.totals().unwrap().marks_lacking, lacking.len() as u64);
+    let indexed = rows(table, key::OBJECTS_OF);
+    let indexed = indexed.iter().map(|row| ObjectId::from_slice(&row[18..]).unwrap());
+    assert_eq!(indexed.collect::<BTreeSet<_>>(), of_recordings);
     assert_eq!(rows(table, key::MARKS_DUE), due);
     assert_eq!(rows(table, key::MARKS_LACKING), lacking);
 }

@@ -61,6 +61,12 @@ fn evidence_marked_after_storing_is_held_first_then_tagged_then_confirmed() {
     flag(&mut world, recording, Class::Unreviewed);
     world.settle();
     assert_eq!(changes_of(&world, object)[2..], LOWERED);
+    // Descriptions sealed in between, and replaced since, among them.
+    assert!(world.marks.len() > 4, "{} objects", world.marks.len());
+    for (object, found) in &world.marks {
+        let held = matches!(&found.locks, Some(Ok(locks)) if locks.legal_hold);
+        assert_eq!((found.class.as_deref(), held), (Some("unreviewed"), false), "{object}");
+    }
 }
 
 #[test]

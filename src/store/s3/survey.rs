@@ -44,6 +44,8 @@ pub struct LifecycleRule {
     pub enabled: bool,
     /// Days after which objects expire; a date counts as 0.
     pub expires_after_days: Option<u64>,
+    /// Days after which a version that is not the newest is gone.
+    pub noncurrent_expires_after_days: Option<u64>,
     /// Days after which an upload nobody finished is aborted.
     pub aborts_uploads_after_days: Option<u64>,
     /// What keys must begin with; empty: all keys.
@@ -330,7 +332,7 @@ fn seen(answer: Result<bool, StoreError>) -> Result<Seen, StoreError> {
     }
 }
 
-fn lifecycle_rule(rule: &Node) -> LifecycleRule {
+pub(super) fn lifecycle_rule(rule: &Node) -> LifecycleRule {
     let days = |action: &Node, days: &str| action.text_of(days).and_then(|text| text.parse().ok());
     // An Expiration that only clears delete markers away expires nothing.
     let expires = rule
@@ -349,6 +351,10 @@ fn lifecycle_rule(rule: &Node) -> LifecycleRule {
         id: rule.text_of("ID").unwrap_or("unnamed").to_owned(),
         enabled: rule.text_of("Status") == Some("Enabled"),
         expires_after_days: expires.map(|action| days(action, "Days").unwrap_or(0)),
+        noncurrent_expires_after_days: rule
+            .all("NoncurrentVersionExpiration")
+            .next()
+            .map(|action| days(action, "NoncurrentDays").unwrap_or(0)),
         aborts_uploads_after_days: aborts
             .map(|action| days(action, "DaysAfterInitiation").unwrap_or(0)),
         prefix: prefix.or(rule.text_of("Prefix")).unwrap_or_default().to_owned(),
