@@ -2,10 +2,11 @@
 
 use super::{Complaint, Exit, Outcome, local, render, store::wrap};
 use crate::{
-    config::{Config, SecretFile},
-    daemon::{chain, open_store},
-    store::{BucketWanted, SetupReport},
+    config::{Config, SecretFile, StoreKind},
+    daemon::{chain, open_directory, open_store},
+    store::{BucketWanted, FolderSetup, SetupReport},
 };
+use jiff::Timestamp;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -39,6 +40,9 @@ pub fn run(args: SetupArgs, as_json: bool) -> Outcome {
         config.store.access_key_file = SecretFile::Path(access.clone());
         config.store.secret_key_file = SecretFile::Path(secret.clone());
     }
+    if config.store.kind == StoreKind::Directory {
+        return folder(&args, &config, as_json);
+    }
     let report = bucket(&args, &config)?;
     if as_json {
         let Config { store, .. } = &config;
@@ -68,11 +72,7 @@ fn bucket(args: &SetupArgs, config: &Config) -> Result<SetupReport, Complaint> {
         stale_upload_days: args.stale_upload_days,
         shorten: args.shorten,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| {
-        Complaint::new(Exit::Failed, format!("no runtime: {error}"), "try again")
-    })?;
-    runtime.block_on(store.set_up(&wanted, args.dry_run)).map_err(|error| {
+    runtime()?.block_on(store.set_up(&wanted, args.dry_run)).map_err(|error| {
         Complaint::new(
             Exit::Failed,
             format!("{} was not looked at whole: {}", config.store.endpoint, error.with_advice()),
@@ -80,6 +80,50 @@ fn bucket(args: &SetupArgs, config: &Config) -> Result<SetupReport, Complaint> {
              --secret-key-file; nothing was changed",
         )
     })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Complaint> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime
+        .map_err(|error| Complaint::new(Exit::Failed, format!("no runtime: {error}"), "try again"))
+}
+
+/// A store that is a folder.
+fn folder(args: &SetupArgs, config: &Config, as_json: bool) -> Outcome {
+    let store = open_directory(config);
+    let how = FolderSetup {
+        dry_run: args.dry_run,
+        stale_upload_days: args.stale_upload_days,
+        now: Timestamp::now(),
+    };
+    let shown = store.folder().display().to_string();
+    let report = runtime()?.block_on(store.set_up(how)).map_err(|error| {
+        let next = "mend that, and ask again; the folder is no store before";
+        Complaint::new(Exit::Failed, format!("{shown}: {}", error.words), next)
+    })?;
+    if as_json {
+        let value = json!({
+            "directory": shown,
+            "dry_run": args.dry_run,
+            "fine": report.problems.is_empty(),
+            "report": report,
+        });
+        render::print(&render::json(&value));
+    } else {
+        let state = match (report.was_a_store, report.is_a_store) {
+            (true, _) => "is a store",
+            (false, true) => "is a store now",
+            (false, false) => "is no store",
+        };
+        let mut text = format!("{shown} {state}; {} free", render::bytes(report.free_bytes));
+        if report.stale_uploads > 0 {
+            text.push_str(&format!("; {} stale uploads cleared away", report.stale_uploads));
+        }
+        text.push_str("\n\n");
+        report.notes.iter().chain(&report.problems).for_each(|words| wrap(words, &mut text));
+        render::print(&text);
+    }
+    Ok(if report.problems.is_empty() { Exit::Fine } else { Exit::Differs })
 }
 
 fn as_text(config: &Config, report: &SetupReport) -> String {

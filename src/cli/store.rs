@@ -2,8 +2,8 @@
 
 use super::{Complaint, Exit, Outcome, local, render};
 use crate::{
-    config::Config,
-    daemon::{chain, open_store},
+    config::{Config, StoreKind},
+    daemon::{chain, open_directory, open_store},
     store::{Kept, Lifecycle, LifecycleRule, S3, Seen, StoreError, Survey},
     types::ReceiptLevel,
 };
@@ -22,6 +22,9 @@ struct Check {
 
 pub fn probe(file: &Path, as_json: bool) -> Outcome {
     let config = local::load(file)?;
+    if config.store.kind == StoreKind::Directory {
+        return probe_folder(&config, as_json);
+    }
     let store = open_store(&config).map_err(|error| {
         let next = error.next_step().to_owned();
         Complaint::new(Exit::Usage, chain(&error), next)
@@ -41,6 +44,47 @@ pub fn probe(file: &Path, as_json: bool) -> Outcome {
         render::print(&as_text(&config, &store, &survey, &verdict));
     }
     Ok(if verdict.good { Exit::Fine } else { Exit::Differs })
+}
+
+/// A folder enforces nothing that could be asked; whether it is a store, and keeps names, can be.
+fn probe_folder(config: &Config, as_json: bool) -> Outcome {
+    let store = open_directory(config);
+    let prefix = format!("{}{}/", config.store.prefix, config.dock.id);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        Complaint::new(Exit::Failed, format!("no runtime: {error}"), "try again")
+    })?;
+    let shown = store.folder().display().to_string();
+    runtime.block_on(store.probe(&prefix)).map_err(|error| {
+        let next = "`bwvdock store setup` makes a folder a store";
+        Complaint::new(Exit::Failed, format!("{shown}: {}", error.words), next)
+    })?;
+    let good = config.release.receipt_level_min <= ReceiptLevel::ReadBack;
+    let meaning = [
+        "no name is given twice, and every object is read back and hashed: receipts say read_back",
+        "class, retention and legal hold are written beside each object; nothing enforces them, and \
+         nothing here is locked",
+    ];
+    if as_json {
+        let value = json!({
+            "directory": shown,
+            "good": good,
+            "receipt_level": ReceiptLevel::ReadBack,
+            "meaning": meaning,
+        });
+        render::print(&render::json(&value));
+    } else {
+        let mut text = format!("{shown} is a store\n\n");
+        meaning.iter().for_each(|words| wrap(words, &mut text));
+        if !good {
+            wrap(
+                "[release] asks for more than a folder can prove: nothing would be released",
+                &mut text,
+            );
+        }
+        render::print(&text);
+    }
+    Ok(if good { Exit::Fine } else { Exit::Differs })
 }
 
 fn unreachable(config: &Config, error: &StoreError) -> Complaint {

@@ -18,7 +18,7 @@ mod witnesses;
 pub use cameras::chain;
 pub use core::{Core, Stopping};
 pub use doctor::{Doctor, Finding, unknown_zones};
-pub use open::open_store;
+pub use open::{open_directory, open_store};
 pub use progress::Progress;
 
 use crate::{

@@ -13,7 +13,7 @@ use crate::{
     },
     journal::Journal,
     spool::{FolderSpool, Spool as _, SpoolFile},
-    store::{Md5s, Probe, S3, Store as _, perform},
+    store::{AnyStore, Md5s, Probe, Store as _, perform},
     transfer::{Call, Fault, Limits, Random, Resume, Step, StoreError, StoredProof, Upload, Why},
     types::{DockId, ObjectId, fact::ReceiptRef, fact::SealedObject},
 };
@@ -41,7 +41,7 @@ const GAVE_UP_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// What uploads share.
 pub struct Uploads {
-    pub store: Arc<S3>,
+    pub store: Arc<AnyStore>,
     /// As configured; what the store enforces is asked once, before the first upload.
     pub limits: Limits,
     pub probed: OnceCell<Probe>,

@@ -1,9 +1,11 @@
 //! The store door: one evidence store, spoken to in multipart uploads.
 //!
-//! Real side: [`s3`]. Simulated side: [`sim`]. What to send when is the business of
+//! Real sides: [`s3`], and [`Directory`] for sites without. Simulated side: [`sim`]. What to send when is the business of
 //! [`crate::transfer`]; this door performs one call and reports what the store said, trusting
 //! nothing: an answer counts only with the shape the call demands.
 
+mod any;
+mod directory;
 pub mod limiter;
 mod marking;
 mod md5;
@@ -17,6 +19,8 @@ pub use self::md5::Md5s;
 pub use crate::transfer::{
     Distrust, Enforces, Fault, ListedPart, ObjectHead, OpenUpload, PartAck, StoreError,
 };
+pub use any::AnyStore;
+pub use directory::{Directory, DirectoryReport, FolderSetup};
 pub use limiter::Limiter;
 pub use marking::establish;
 pub use perform::perform;

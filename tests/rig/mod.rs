@@ -149,7 +149,8 @@ impl Rig {
         vault
     }
 
-    /// Writes the configuration: a bay for each camera folder, then what `tune` changes.
+    /// Writes the configuration for the vault: a bay for each camera folder, then what `tune`
+    /// changes.
     pub fn configure(&self, cameras: &[PathBuf], tune: impl FnOnce(&mut Config)) {
         let address = self.address.as_ref().expect("the vault is started first");
         let secret = |name: &str| SecretFile::Path(self.path(name));
@@ -160,6 +161,17 @@ impl Rig {
             secret_key_file: secret("store.secret"),
         });
         store.ca_file = Some(self.path("tls/ca.pem"));
+        self.configure_store(store, cameras, tune);
+    }
+
+    /// The same for another store.
+    pub fn configure_store(
+        &self,
+        store: Store,
+        cameras: &[PathBuf],
+        tune: impl FnOnce(&mut Config),
+    ) {
+        let secret = |name: &str| SecretFile::Path(self.path(name));
         let dock = DockId::new(DOCK).unwrap();
         let mut config = Config::new(dock, vec![self.recipient.clone()], store);
         config.dock.state_dir = self.path("state");
