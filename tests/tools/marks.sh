@@ -62,6 +62,7 @@ lifecycle_is() {
 }
 
 # What lifecycle rules a dock asks for, and no more.
+# shellcheck disable=SC2034  # used by the tiers
 ours_by_tag='.Rules | length == 2 and any(.[]; .ID == "bwvdock-unreviewed" and .Status == "Enabled"
   and (.Filter.Tag == {Key: "class", Value: "unreviewed"}
     or (.Filter.And.Tags // []) == [{Key: "class", Value: "unreviewed"}])

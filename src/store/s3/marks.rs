@@ -171,3 +171,144 @@ fn tagging(tags: &[(String, String)]) -> String {
     }
     body + "</TagSet></Tagging>"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests, *};
+    use crate::{
+        store::establish,
+        transfer::marks::MarksWanted,
+        types::{Class, fact::MarksAsked},
+    };
+
+    fn wanted(class: Class) -> MarksWanted {
+        let evidence = class == Class::Evidential;
+        MarksWanted {
+            asked: MarksAsked { class, evidence },
+            lock: true,
+            retain_until: None,
+            hold_is_ours: true,
+            known_class: None,
+        }
+    }
+
+    fn fine(body: &str) -> String {
+        tests::answer("200 OK", "", body)
+    }
+
+    fn tagged(class: &str) -> String {
+        fine(&format!(
+            "<Tagging><TagSet><Tag><Key>case</Key><Value>a&amp;b</Value></Tag>\
+             <Tag><Key>class</Key><Value>{class}</Value></Tag></TagSet></Tagging>"
+        ))
+    }
+
+    fn held(status: &str) -> String {
+        fine(&format!("<LegalHold><Status>{status}</Status></LegalHold>"))
+    }
+
+    fn none() -> String {
+        tests::error("404 Not Found", "NoSuchObjectLockConfiguration")
+    }
+
+    #[tokio::test]
+    async fn evidence_is_held_then_tagged_and_tags_of_others_stay() {
+        let answers = [
+            tagged("unreviewed"),
+            none(),
+            none(),
+            fine(""),
+            tagged("unreviewed"),
+            fine(""),
+            tagged("evidential"),
+            none(),
+            held("ON"),
+        ];
+        let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+        let (options, server) = tests::server(&answers).await;
+        let door = tests::door(options);
+        let wanted = wanted(Class::Evidential);
+        let seen = establish(&door, "k.age", Some("v1"), &wanted, 0).await.unwrap();
+        assert!(seen.legal_hold && seen.lacks.is_none(), "{seen:?}");
+        let requests = server.await.unwrap();
+        assert!(requests[3].contains("legal-hold") && requests[3].contains("<Status>ON</Status>"));
+        let tags = &requests[5];
+        assert!(tags.starts_with("PUT") && tags.contains("content-md5"), "{tags}");
+        assert!(tags.contains("<Value>a&amp;b</Value>"), "{tags}");
+        assert!(tags.contains("<Key>class</Key><Value>evidential</Value>"), "{tags}");
+        assert!(requests.iter().all(|request| request.contains("versionId=v1")));
+    }
+
+    #[tokio::test]
+    async fn a_hold_that_cannot_be_put_now_leaves_the_tag_as_it_is() {
+        let answers =
+            [tagged("unreviewed"), none(), none(), tests::error("403 Forbidden", "AccessDenied")];
+        let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+        let (options, server) = tests::server(&answers).await;
+        let wanted = wanted(Class::Evidential);
+        let error = establish(&tests::door(options), "k.age", None, &wanted, 0).await.unwrap_err();
+        assert_eq!((error.call, error.fault), ("PutObjectLegalHold", Fault::Denied));
+        assert_eq!(server.await.unwrap().len(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_store_without_locks_is_tagged_and_never_called_locked() {
+        let no = || tests::error("400 Bad Request", "InvalidRequest");
+        let answers = [
+            tagged("unreviewed"),
+            no(),
+            no(),
+            tagged("unreviewed"),
+            fine(""),
+            tagged("evidential"),
+            no(),
+        ];
+        let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+        let (options, server) = tests::server(&answers).await;
+        let wanted = wanted(Class::Evidential);
+        let seen = establish(&tests::door(options), "k.age", None, &wanted, 0).await.unwrap();
+        assert_eq!((seen.class, seen.legal_hold), (Some(Class::Evidential), false));
+        assert!(seen.lacks.unwrap().contains("no legal hold"));
+        server.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_store_that_says_yes_and_keeps_nothing_is_found_out() {
+        let one = |fault: Option<u32>| async move {
+            let answers = [
+                tagged("unreviewed"),
+                none(),
+                none(),
+                fine(""),
+                tagged("unreviewed"),
+                fine(""),
+                tagged("unreviewed"),
+                none(),
+                none(),
+            ];
+            let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+            let (options, server) = tests::server(&answers).await;
+            let door = tests::door(options);
+            let wanted = wanted(Class::Evidential);
+            let seen = establish(&door, "k.age", None, &wanted, fault.unwrap_or(0)).await;
+            server.await.unwrap();
+            seen
+        };
+        let error = one(None).await.unwrap_err();
+        assert!(error.words.contains("and yet: no legal hold"), "{error}");
+        let lacks = one(Some(3)).await.unwrap().lacks.unwrap();
+        assert!(lacks.contains("no legal hold; no tag class=evidential"), "{lacks}");
+    }
+
+    #[tokio::test]
+    async fn an_object_that_is_gone_is_told_from_one_without_tags() {
+        let missing = || tests::error("404 Not Found", "NoSuchKey");
+        let answers = [missing(), tests::answer("404 Not Found", "", "")];
+        let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+        let (options, server) = tests::server(&answers).await;
+        let wanted = wanted(Class::Unreviewed);
+        let seen = establish(&tests::door(options), "k.age", None, &wanted, 0).await.unwrap();
+        assert!(seen.lacks.unwrap().contains("no longer has this object"));
+        server.await.unwrap();
+    }
+}

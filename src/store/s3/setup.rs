@@ -330,3 +330,135 @@ fn same_rules(one: &[Node], other: &[Node]) -> bool {
     };
     plain(one) == plain(other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests, *};
+
+    fn wanted() -> BucketWanted {
+        BucketWanted {
+            prefix: "force/".into(),
+            object_lock: false,
+            days: 31,
+            noncurrent_days: 7,
+            stale_upload_days: 14,
+            shorten: false,
+        }
+    }
+
+    fn fine(body: &str) -> String {
+        tests::answer("200 OK", "", body)
+    }
+
+    fn lifecycle(rules: &[Node]) -> String {
+        let rules: String = rules.iter().map(Node::to_xml).collect();
+        fine(&format!("<LifecycleConfiguration>{rules}</LifecycleConfiguration>"))
+    }
+
+    /// A bucket with versions, no lock, and this answer for its lifecycle.
+    fn bucket(lifecycle: String) -> Vec<String> {
+        let versions =
+            "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+        vec![
+            fine(""),
+            fine(versions),
+            tests::error("404 Not Found", "ObjectLockConfigurationNotFoundError"),
+            lifecycle,
+        ]
+    }
+
+    fn unset() -> String {
+        tests::error("404 Not Found", "NoSuchLifecycleConfiguration")
+    }
+
+    async fn set_up(wanted: &BucketWanted, answers: &[String]) -> (SetupReport, Vec<String>) {
+        let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+        let (options, server) = tests::server(&answers).await;
+        let report = tests::door(options).set_up(wanted, false).await.unwrap();
+        (report, server.await.unwrap())
+    }
+
+    fn ours(wanted: &BucketWanted) -> Vec<Node> {
+        wanted.rules(&BucketState::default(), &mut Vec::new())
+    }
+
+    #[tokio::test]
+    async fn a_store_that_drops_the_tag_of_a_rule_gets_back_what_it_had() {
+        let wanted = wanted();
+        let mut lost = ours(&wanted);
+        for rule in &mut lost {
+            rule.children.retain(|child| child.name != "Filter");
+        }
+        let mut answers = bucket(unset());
+        answers.push(fine(""));
+        answers.extend(bucket(lifecycle(&lost)));
+        answers.push(tests::answer("204 No Content", "", ""));
+        let (report, requests) = set_up(&wanted, &answers).await;
+        assert!(requests[4].starts_with("PUT") && requests[4].contains("<Key>class</Key>"));
+        let put_back = &requests[9];
+        assert!(put_back.starts_with("DELETE") && put_back.contains("lifecycle="), "{put_back}");
+        let words = report.problems.join("; ");
+        assert!(words.contains("came back as") && words.contains("EVERYTHING expires"), "{words}");
+        assert!(words.contains("are put back"), "{words}");
+    }
+
+    #[tokio::test]
+    async fn rules_of_others_are_carried_along_and_longer_ones_of_ours_kept() {
+        let wanted = wanted();
+        let theirs = Node::branch(
+            "Rule",
+            vec![
+                Node::leaf("ID", "theirs & more"),
+                Node::leaf("Status", "Enabled"),
+                Node::branch("Filter", vec![Node::leaf("Prefix", "logs/")]),
+                Node::branch("Transition", vec![Node::leaf("Days", "3")]),
+            ],
+        );
+        let before = [theirs.clone(), wanted.unreviewed_rule(90, 7)];
+        let after = [wanted.stale_rule(14), wanted.unreviewed_rule(90, 7), theirs];
+        let mut answers = bucket(lifecycle(&before));
+        answers.push(fine(""));
+        answers.extend(bucket(lifecycle(&after)));
+        let (report, requests) = set_up(&wanted, &answers).await;
+        assert_eq!(report.problems, Vec::<String>::new());
+        let put = &requests[4];
+        assert!(
+            put.contains("<ID>theirs &amp; more</ID>") && put.contains("<Transition>"),
+            "{put}"
+        );
+        assert!(put.contains("<Days>90</Days>") && put.contains("content-md5"), "{put}");
+        let notes = report.notes.join("; ");
+        assert!(notes.contains("90 days, which is longer: kept") && notes.contains("not ours"));
+    }
+
+    #[tokio::test]
+    async fn a_lifecycle_that_cannot_be_read_is_not_written_over() {
+        let answers = bucket(tests::error("501 Not Implemented", "NotImplemented"));
+        let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+        let (options, server) = tests::server(&answers).await;
+        let error = tests::door(options).set_up(&wanted(), false).await.unwrap_err();
+        assert_eq!(error.call, "GetBucketLifecycle");
+        assert!(server.await.unwrap().iter().all(|request| !request.starts_with("PUT")));
+    }
+
+    #[tokio::test]
+    async fn what_is_as_wanted_is_left_and_a_strange_rule_is_called_by_its_name() {
+        let wanted = wanted();
+        let everything = Node::branch(
+            "Rule",
+            vec![
+                Node::leaf("ID", "all"),
+                Node::leaf("Status", "Enabled"),
+                Node::branch("Filter", vec![Node::leaf("Prefix", "")]),
+                Node::branch("Expiration", vec![Node::leaf("Days", "400")]),
+            ],
+        );
+        let (report, requests) = set_up(&wanted, &bucket(lifecycle(&ours(&wanted)))).await;
+        assert!(report.problems.is_empty() && requests.len() == 4, "{report:?}");
+        let mut rules = ours(&wanted);
+        rules.push(everything);
+        let (report, requests) = set_up(&wanted, &bucket(lifecycle(&rules))).await;
+        assert!(report.problems[0].starts_with("DANGER: the lifecycle rule all"), "{report:?}");
+        assert_eq!(requests.len(), 4, "nothing was written");
+    }
+}
