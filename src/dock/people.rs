@@ -76,7 +76,10 @@ impl Dock {
                     self.mark_now(now);
                     self.finish_now(now);
                     self.bays.values_mut().for_each(|bay| bay.doubted.clear());
-                    let words = format!("trying again now: {}", describe(&target));
+                    let words = format!(
+                        "trying again now: {}; what failed its check is read again",
+                        describe(&target)
+                    );
                     self.remember(actor, Fact::RetryAsked { target, reason }, step);
                     Ok(words)
                 } else {

@@ -52,10 +52,12 @@ folder_store "$store" >"$work/store.toml"
 folder_config first "$store"
 check "a folder that nobody made a store is not used" \
   exits 5 "$bwvdock" store probe --config "$work/first.toml"
-check "(it says why)" says "not mounted" "$work/check.log"
+mv "$work/check.log" "$work/refused"
+check "(it says why)" says "not mounted" "$work/refused"
 check "setup makes it one" exits 0 "$bwvdock" store setup --config "$work/first.toml"
 check "the probe finds it usable" exits 0 "$bwvdock" store probe --config "$work/first.toml"
-check "(and calls nothing there locked)" says "nothing here is locked" "$work/check.log"
+mv "$work/check.log" "$work/probed"
+check "(and calls nothing there locked)" says "nothing here is locked" "$work/probed"
 
 kept=$work/kept
 check "two cameras travel there and are emptied" \
@@ -114,6 +116,7 @@ else
   before=$(find "$small" -type f | wc -l)
   mount -o remount,ro "$small"
   head -c 20000 /dev/urandom >"$work/small.camera/DCIM/100MEDIA/two.mp4"
+  check "the camera is looked at again" ask small release
   check "read-only: told in words" wait_for 60 tells small "read-only (EROFS)"
   mount -o remount,rw "$small"
   umount -l "$small"

@@ -67,6 +67,9 @@ pub struct SegmentRow {
     /// How its class stands at the store, where that is not as it should be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marks: Option<String>,
+    /// Gone only in that the same file is seen anew, as it is now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub superseded: bool,
 }
 
 /// One sealed object on its way to, or in, the store.
@@ -147,6 +150,7 @@ impl From<SegmentState> for SegmentRow {
             path: state.segment.source.path,
             trouble: state.trouble,
             marks: None,
+            superseded: state.superseded,
         }
     }
 }

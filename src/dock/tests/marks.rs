@@ -5,7 +5,7 @@ use super::{
     world::{Store, World},
 };
 use crate::{
-    dock::{Command, Records as _, report, state::key},
+    dock::{Command, Event, Records as _, report, state::key},
     transfer::marks::MarkChange,
     types::{Class, ObjectId, RecordingId, fact::Fact},
 };
@@ -141,6 +141,7 @@ fn a_camera_that_says_later_that_it_is_evidence_raises_what_is_stored() {
     recording.class = Class::Evidential;
     world.mark_changes.clear();
     world.remember(Fact::RecordingSeen { recording });
+    world.event(Event::Tick);
     world.settle();
     assert_eq!(changes_of(&world, object), RAISED);
 }

@@ -94,6 +94,8 @@ pub struct World {
     pub covers: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
     pub erased: Vec<Sha256Digest>,
     pub store: Store,
+    /// What the store needs a person for, if it is down.
+    pub store_need: Option<crate::transfer::StoreNeed>,
     pub spool_full: bool,
     /// Larger files never fit into the spool.
     pub spool_bytes: u64,
@@ -184,6 +186,7 @@ impl World {
             covers: BTreeMap::new(),
             erased: Vec::new(),
             store: Store::Up,
+            store_need: None,
             spool_full: false,
             spool_bytes: u64::MAX,
             receipts_fail: false,
@@ -268,10 +271,9 @@ impl World {
         self.log.push(entry);
     }
 
-    /// A line of the log that comes by another way than the loop.
+    /// A fact that comes from an upload under way.
     pub fn remember(&mut self, fact: Fact) {
         self.commit(fact.into());
-        self.event(Event::Tick);
     }
 
     fn give_out(&mut self, action: Action) {
@@ -569,6 +571,7 @@ impl World {
             words: words.into(),
             retry_at,
             store_wide,
+            need: self.store_need,
         };
         match (self.store, self.spool.get(&object).copied().flatten()) {
             (Store::Down, _) => failed("no connection", true),
