@@ -11,7 +11,7 @@ mod client;
 mod peer;
 mod server;
 
-pub use client::{Client, ClientError};
+pub use client::{Client, ClientError, ask_rows};
 pub use peer::Rights;
 pub use server::{Api, serve};
 
@@ -27,7 +27,7 @@ use uuid::Uuid;
 pub const REQUEST_BYTES_MAX: usize = 16 * 1024;
 /// Clients served at the same time; the next one waits.
 pub const CLIENTS_MAX: usize = 16;
-/// The most rows one answer holds.
+/// The most rows one answer holds; a [`crate::dock::report::Page`] says how many more there are.
 pub const ROWS_MAX: usize = 10_000;
 
 /// What can be asked.
@@ -43,6 +43,8 @@ pub enum Request {
         filter: Filter,
     },
     Queue {
+        #[serde(default)]
+        offset: usize,
         limit: usize,
     },
     Why {
@@ -69,11 +71,14 @@ pub enum Request {
     },
     /// What the release rule would do, with nothing done.
     DryRun {
+        #[serde(default)]
+        offset: usize,
         limit: usize,
     },
-    /// Lines of the custody log, as they stand on disk.
+    /// Lines of the custody log, as they stand on disk: from this one, or else the last.
     Custody {
-        from: u64,
+        #[serde(default)]
+        from: Option<u64>,
         limit: u64,
     },
     Receipt {

@@ -4,22 +4,21 @@ mod footage;
 mod surroundings;
 mod usb;
 
-pub use surroundings::unknown_zones;
-
 use super::{chain, ports::Ports, uploads::Uploads};
 use crate::{
     clock::Clock,
     config::{BaySource, Config},
     dock::{
         Dock, StoreTrouble,
-        report::{self, BayReport, Light},
+        report::{self, BayReport, Concern, ConcernKind, Light},
     },
     journal::{Journal, JournalView},
     spool::{FolderSpool, Spool as _},
     store::{Distrust, Fault, Probe, Store as _},
+    types::BayName,
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// One thing looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,9 +41,12 @@ impl Finding {
     }
 }
 
+/// What the core knows.
 #[derive(Default)]
 struct Known {
     bays: Vec<BayReport>,
+    /// Bays whose cameras could not be read whole, in words; also while they are still copied.
+    unread: BTreeMap<BayName, String>,
     store: Option<StoreTrouble>,
 }
 
@@ -218,21 +220,35 @@ impl Doctor {
         let now = self.clock.now();
         let look = move |dock: &Dock, view: &JournalView| {
             let reports = report::bay_reports(dock, &report::Now::default(), now, view);
-            Known { bays: reports.unwrap_or_default(), store: dock.store_trouble().cloned() }
+            let unread = dock.bays().iter().filter_map(|(name, bay)| {
+                let found = report::concerns(view, &bay.camera, Concern::LIST_MAX).ok()?;
+                let is_finding = |c: &Concern| c.is_open() && c.kind == ConcernKind::Finding;
+                Some((name.clone(), found.into_iter().find(is_finding)?.words))
+            });
+            Known {
+                unread: unread.collect(),
+                bays: reports.unwrap_or_default(),
+                store: dock.store_trouble().cloned(),
+            }
         };
         // Without a core the daemon is stopping, and says so elsewhere.
         self.uploads.core.look(look).await.unwrap_or_default()
     }
 
     async fn bays(&self) -> Vec<Finding> {
-        let known = self.known().await.bays;
+        let Known { bays, unread, .. } = self.known().await;
         let mut findings = self.places();
-        for bay in known.iter().filter(|bay| bay.light == Light::Red) {
+        for bay in &bays {
+            let words = match (bay.light, unread.get(&bay.bay)) {
+                (Light::Red, _) => &bay.words,
+                (Light::Off | Light::Amber | Light::Green, Some(words)) => words,
+                (Light::Off | Light::Amber | Light::Green, None) => continue,
+            };
             let what = format!("bay {}", bay.bay);
             // That the place can be read is no comfort then.
             findings.retain(|finding| finding.what != what || !finding.fine);
             let next = format!("`bwvdock why --bay {}` has everything, and what to do", bay.bay);
-            findings.push(Finding::bad(&what, bay.words.clone(), next));
+            findings.push(Finding::bad(&what, words.clone(), next));
         }
         findings
     }

@@ -13,7 +13,7 @@ use crate::{
     api::{self, Client, ClientError, Request},
     cli::{Complaint, Exit},
     daemon::chain,
-    dock::report::{Filter, Light, SegmentRow, StatusReport},
+    dock::report::{Filter, Light, Page, SegmentRow, Span, StatusReport},
 };
 use clap::Args;
 use std::{
@@ -47,7 +47,7 @@ pub struct DemoArgs {
 /// No progress at all for this long: something is stuck, say what.
 const STUCK_AFTER: Duration = Duration::from_secs(120);
 /// Nothing but files that somebody still writes to for this long: they are told, and left.
-const GROWING_FOR: Duration = Duration::from_secs(60);
+const GROWING_FOR: Duration = Duration::from_secs(120);
 const START_WITHIN: Duration = Duration::from_secs(20);
 
 /// A child process that does not outlive the demo.
@@ -114,7 +114,7 @@ pub fn run(args: DemoArgs, as_json: bool) -> Result<Exit, Complaint> {
     let status = status.inspect_err(|_| work.show_log())?;
     drop(client);
     let rows = segments(&work)?;
-    let rule = Client::connect(work.socket())?.ask(&Request::DryRun { limit: api::ROWS_MAX })?;
+    let rule = all(&work, |Span { offset, limit }| Request::DryRun { offset, limit })?;
     // The log is complete, and checked, only when its writer has ended.
     daemon.stop();
     let summary = summary::Summary::make(&work, &status, &rows, &rule, took, args.store.is_some())?;
@@ -191,8 +191,19 @@ fn connect(work: &Workspace, daemon: &mut Running) -> Result<Client, Complaint> 
 }
 
 fn segments(work: &Workspace) -> Result<Vec<SegmentRow>, Complaint> {
-    let filter = Filter { limit: api::ROWS_MAX, ..Filter::default() };
-    Ok(Client::connect(work.socket())?.ask(&Request::Segments { filter })?)
+    let page: Page<SegmentRow> = all(work, |Span { offset, limit }| Request::Segments {
+        filter: Filter { offset, limit, ..Filter::default() },
+    })?;
+    Ok(page.rows)
+}
+
+/// A whole list, however long.
+fn all<T: serde::de::DeserializeOwned>(
+    work: &Workspace,
+    request: impl Fn(Span) -> Request,
+) -> Result<T, Complaint> {
+    let value = api::ask_rows(work.socket(), Span::from(usize::MAX), request)?;
+    Ok(serde_json::from_value(value).map_err(ClientError::Garbled)?)
 }
 
 /// Follows the work until nothing is left to do.

@@ -101,7 +101,7 @@ impl Summary {
             let released = row.stage == Stage::Released;
             let stored = row.stage == Stage::Receipted;
             // With --release, too, the rule has the last word on what goes.
-            let stays = rule.rows.iter().any(|said| said.segment == row.id && !said.release);
+            let stays = rule.page.rows.iter().any(|said| said.segment == row.id && !said.release);
             let must_go = camera.is_some_and(|camera| camera.erase) && !stays;
             if !(released || stored && !must_go) {
                 problems.push(format!(
@@ -157,7 +157,7 @@ impl Summary {
     pub fn print(&self, as_json: bool) {
         if as_json {
             let value = serde_json::to_value(self).unwrap_or_default();
-            render::print(&render::json(&value));
+            render::print_json(&value);
         } else {
             render::print(&self.words());
         }
@@ -262,7 +262,7 @@ fn quoted(path: &Path) -> String {
 /// What the rule said of files in bays that it might have erased.
 fn kept_on_camera(work: &Workspace, status: &StatusReport, rule: &DryRun) -> BTreeMap<String, u64> {
     let mut kept = BTreeMap::new();
-    for row in rule.rows.iter().filter(|row| !row.release) {
+    for row in rule.page.rows.iter().filter(|row| !row.release) {
         if work.camera_of(status, &row.camera).is_some_and(|camera| camera.erase) {
             let why = row.obstacles.iter().map(|(what, _)| what.as_str()).collect::<Vec<_>>();
             *kept.entry(why.join("; ")).or_insert(0) += 1;

@@ -153,6 +153,12 @@ impl Fold<'_> {
             }
             Fact::SourceChanged { segment, .. } => {
                 self.totals.sources_changed += 1;
+                // Two files that were read right, and not one that was read wrong.
+                let state = self.table.segment(*segment)?;
+                if state.is_some_and(|s| matches!(s.second_read, Some((_, false)))) {
+                    let count = &mut self.totals.second_reads_differing;
+                    *count = count.saturating_sub(1);
+                }
                 self.segment(*segment, |s| {
                     s.replaced = true;
                     s.trouble = Some("another file lies in its place on the camera".into());

@@ -77,7 +77,8 @@ impl Dock {
                     self.finish_now(now);
                     self.bays.values_mut().for_each(|bay| bay.doubted.clear());
                     let words = format!(
-                        "trying again now: {}; what failed its check is read again",
+                        "trying again now: {}; what failed its check and nobody has acknowledged is \
+                         read again",
                         describe(&target)
                     );
                     self.remember(actor, Fact::RetryAsked { target, reason }, step);

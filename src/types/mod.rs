@@ -9,6 +9,7 @@ mod id;
 mod listing;
 mod mark;
 mod path;
+mod plain;
 mod port;
 mod usb;
 mod verdict;
@@ -18,6 +19,7 @@ pub use id::{Actor, BayName, CameraId, DockId, IdError, ObjectId, RecordingId, S
 pub use listing::{FileEntry, Listing};
 pub use mark::ChangeMark;
 pub use path::{PathError, SourcePath};
+pub use plain::{is_hidden, plain, plain_line};
 pub use port::{HubPath, PortError, PortPath};
 pub use usb::{UsbClass, UsbDevice, UsbId, UsbInterface, UsbTextError};
 pub use verdict::{Class, FileKind, ReceiptLevel, Trust, Verdict};

@@ -6,6 +6,7 @@ mod concerns;
 mod find;
 mod light;
 mod marks;
+mod page;
 mod reconcile;
 mod rows;
 mod status;
@@ -15,6 +16,7 @@ mod why_place;
 pub use concerns::{Concern, ConcernKind, concerns, gap_words, verdict_words};
 pub use find::{Found, Kind, SHOWN_DIGITS, find};
 pub use light::Light;
+pub use page::{Page, Span};
 pub use reconcile::{CameraBalance, DryRun, DryRunRow, dry_run, reconcile};
 pub use rows::{
     Filter, ObjectRow, RecordingRow, SegmentRow, objects, recording_rows, segment_rows,

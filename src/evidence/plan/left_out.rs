@@ -10,10 +10,14 @@ const NAMES_MAX: usize = 5;
 /// Characters of one name.
 const NAME_CHARS_MAX: usize = 60;
 
-/// What of a listing the profile ignores, counted, with the first names; none if there is nothing.
+/// What the profile ignores on a card without a manifest, in words; none if there is nothing.
 pub fn left_out(profile: &Profile, listing: &Listing) -> Option<String> {
     let ignored = |path: &&SourcePath| profile.role(path) == Role::Ignored;
-    let mut paths: Vec<_> = listing.files.iter().map(|file| &file.path).filter(ignored).collect();
+    in_words(profile, listing.files.iter().map(|file| &file.path).filter(ignored).collect())
+}
+
+/// Ignored files, counted, with the first names.
+pub(super) fn in_words(profile: &Profile, mut paths: Vec<&SourcePath>) -> Option<String> {
     paths.sort();
     let count = paths.len();
     let short = |path: &&SourcePath| -> String {

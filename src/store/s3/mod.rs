@@ -25,6 +25,7 @@ pub use options::{S3Options, SetupError};
 pub use probe::Probe;
 pub use setup::{BucketWanted, SetupReport, SetupStep};
 pub use survey::{Kept, Lifecycle, LifecycleRule, Seen, Survey};
+pub use tls::{check_authorities, check_client};
 
 use super::Limiter;
 use jiff::Timestamp;
