@@ -8,7 +8,7 @@ use bwvdock::{
     camera::{Media, SimCamera, SimCameraOptions, SimRecording, SimSegment},
     config::Store,
     custody::receipt::Receipt,
-    dock::report::{RecordingRow, StatusReport},
+    dock::report::{Page, RecordingRow, StatusReport},
     types::{CameraId, Class, ReceiptLevel, Sha256Digest},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -123,10 +123,10 @@ fn a_shift_goes_into_a_folder_through_a_kill_and_a_mount_that_is_gone() {
     assert_eq!(left, 0, "files left on the camera");
 
     // Evidence marked later is noted beside the object.
-    let rows: Vec<RecordingRow> = rig.ask(&Request::Recordings {
+    let page: Page<RecordingRow> = rig.ask(&Request::Recordings {
         filter: bwvdock::dock::report::Filter { limit: 10, ..Default::default() },
     });
-    let recording = rows.iter().find(|row| row.files > 1).unwrap().id;
+    let recording = page.rows.iter().find(|row| row.files > 1).unwrap().id;
     let words: String =
         rig.ask(&Request::Reclass { recording, class: Class::Evidential, reason: "case 7".into() });
     assert!(words.contains("evidential now"));

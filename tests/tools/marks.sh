@@ -110,11 +110,11 @@ evidence_later() {
   check "every object is unreviewed, and locked for its 31 days; none is held" every_object \
     "$bucket" "(.class == \"unreviewed\" or .class == \"quarantine\") and .hold == \"OFF\"
       and .mode == \"GOVERNANCE\" and ($month)"
-  recording=$(dock_of "$name" recordings --json | jq -r '.[0].id')
+  recording=$(dock_of "$name" recordings --json | jq -r '.rows[0].id')
   check "a recording is marked as evidence" dock_of "$name" flag "$recording" --reason "case 7"
   check "the dock is done with it" wait_for 60 settled "$name"
   dock_of "$name" segments --json --recording "$recording" |
-    jq -r '.[].object' >"$work/$name.marked"
+    jq -r '.rows[].object' >"$work/$name.marked"
   check "its objects are held and evidential, the others not" every_object "$bucket" \
     "(.key | split(\"/\") | last | rtrimstr(\".age\")) as \$id
       | if (\$id | IN($(jq -R . "$work/$name.marked" | paste -sd,)))
