@@ -10,6 +10,7 @@ mod doors;
 mod erasing;
 mod files;
 mod log;
+mod marking;
 mod open;
 mod ports;
 mod preflight;
@@ -21,7 +22,7 @@ mod witnesses;
 pub use cameras::chain;
 pub use core::{Core, Stopping};
 pub use doctor::{Doctor, Finding};
-pub use open::open_store;
+pub use open::{open_directory, open_store};
 pub use preflight::{Looker, Problem, Ready, Unready, examine};
 pub use progress::Progress;
 

@@ -5,6 +5,7 @@
 mod concerns;
 mod find;
 mod light;
+mod marks;
 mod page;
 mod reconcile;
 mod rows;
