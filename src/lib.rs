@@ -8,6 +8,7 @@ pub mod config;
 pub mod types;
 
 // rules: no clock, no file, no socket, no thread, no log
+pub mod charging;
 pub mod custody;
 pub mod dock;
 pub mod evidence;

@@ -26,7 +26,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
         Rules,
         &[
             "dock", "evidence", "ptp", "seal", "transfer", "release", "custody", "trust", "power",
-            "volume",
+            "charging", "volume",
         ],
     ),
     (Doors, &["camera", "journal", "spool", "store", "clock", "usb"]),
