@@ -45,6 +45,8 @@ impl Anomaly {
 
 /// Points below its best that are no wobble: chargers top up some points later by themselves.
 const FALL: u8 = 10;
+/// Points below its best that are a fall in the making.
+const WOBBLE: u8 = 3;
 /// How long a fall must last.
 const FALL_FOR: Duration = Duration::from_secs(30 * 60);
 /// From here on batteries charge ever more slowly.
@@ -136,12 +138,12 @@ impl Curve {
     /// What is wrong, the worst first.
     pub fn anomaly(&self, now: Duration, settings: &Settings) -> Option<Anomaly> {
         let span = self.span.as_ref()?;
-        let is_full = span.now >= settings.full_percent;
         let still = now.saturating_sub(span.risen_at);
         if span.fallen_since.is_some_and(|since| now.saturating_sub(since) >= FALL_FOR) {
             return Some(Anomaly::Drains);
         }
-        if is_full {
+        // Once full, or on its way down: only a fall says something then.
+        if span.best >= settings.full_percent || span.now.saturating_add(WOBBLE) <= span.best {
             return None;
         }
         if span.now >= NEAR_FULL {

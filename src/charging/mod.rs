@@ -9,7 +9,8 @@
 //!   that cannot be switched always count in full; if they alone pass it, the report says so.
 //! - **Reading footage keeps its power**: a port is never switched off for charging's sake while
 //!   its camera has work. Only a camera that came when all power was in use by others that are
-//!   read waits, dark, until one of them is done.
+//!   read waits, dark, until one of them is done; and one in a port that cannot be switched takes
+//!   the place of the one that came last.
 //! - **No oscillation**: what was switched on stays on for the dwell, and what was switched off
 //!   stays off for it. Only footage, a fault and a temperature end it early.
 //! - **Nothing is pretended**: where a hub switches no single port, the decision is "on", and the

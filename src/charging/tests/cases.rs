@@ -66,7 +66,7 @@ fn a_drain_ends_charging_and_stays_a_fault_until_the_camera_is_out() {
 #[test]
 fn a_fault_does_not_take_the_power_from_a_camera_that_is_read() {
     let mut world = one(settings(), Battery { pace: -30.0, ..Battery::new("A", 90.0) });
-    world.minutes(59);
+    world.minutes(45);
     world.battery(0).work = 60;
     world.minutes(60);
     assert!(world.report(0).powered, "its footage first");

@@ -119,13 +119,15 @@ impl World {
 
     /// One decision, checked against what must always hold, and a minute of what it does.
     pub fn minute(&mut self) {
+        // A camera in a port that cannot be switched may take the place of one that is read.
+        let fixed = self.sockets.values().any(|s| s.fixed && s.battery.is_some());
         let before: BTreeMap<_, _> = self
             .sockets
             .iter()
             .map(|(name, socket)| {
                 let works = socket.battery.as_ref().is_some_and(|b| b.work > 0);
                 let known = self.last.get(name).is_some_and(|d| d.report.state != State::Absent);
-                (name.clone(), works && socket.powered && known)
+                (name.clone(), !fixed && works && socket.powered && known)
             })
             .collect();
         let decisions = self.station.poll(self.at, self.looks());
