@@ -38,7 +38,7 @@ kinds! {
     ReceiptPlaced, SpoolFreed, SpoolDamaged, SecondRead, Held, Unheld, Paused, Resumed,
     RetryAsked, Reclassed, Releasing, Released, ReleaseFailed, LogRepaired, IndexRebuilt,
     LogPruned, SourceChanged, LogDamaged, DamageAccepted, Security, PortSwitched, ClockSetting,
-    ClockSet,
+    ClockSet, BatteryFault,
 }
 
 /// What may be left out of a line, by the kind of fact and the path to it.
@@ -76,6 +76,8 @@ const OPTIONAL: &[(&str, &str)] = &[
     ("security", "/measures"),
     ("clock_set", "/after"),
     ("clock_set", "/words"),
+    ("battery_fault", "/percent"),
+    ("battery_fault", "/stops"),
 ];
 
 #[test]

@@ -234,7 +234,7 @@ impl Bay {
         away: Option<Duration>,
         settings: &Settings,
     ) -> Option<Refrain> {
-        if let Some(fault) = self.fault.filter(|fault| settings.stop_for.contains(fault)) {
+        if let Some(fault) = self.fault.filter(|fault| settings.stops && fault.is_fault()) {
             return Some(Refrain::Fault(fault));
         }
         let off = self.off_for(now);

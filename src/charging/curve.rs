@@ -32,6 +32,14 @@ impl Anomaly {
         }
     }
 
+    /// Whether its camera should go out of service; a slow charge is only told.
+    pub fn is_fault(self) -> bool {
+        match self {
+            Self::Slow => false,
+            Self::NeverFull | Self::Stalls | Self::Drains => true,
+        }
+    }
+
     /// As it is said of a battery.
     pub fn words(self) -> &'static str {
         match self {

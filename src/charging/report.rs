@@ -81,9 +81,15 @@ pub struct Report {
     pub powered: bool,
     /// Whether the dock can switch this bay's power; only then can it charge by a policy.
     pub switchable: bool,
-    /// The camera of a bay without power, as it was when the power went.
+    /// Its port was switched off with a camera in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dark: bool,
+    /// Whose, as it was when the power went, if that was known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resting: Option<CameraId>,
+    /// It was not all read when the power went.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub owes_footage: bool,
     /// When it will be fit for a shift, as far as can be said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_at: Option<Timestamp>,
@@ -92,4 +98,7 @@ pub struct Report {
     pub percent_per_hour: Option<f32>,
     /// One sentence without a stop.
     pub words: String,
+    /// What a shift needs and the battery does not have, in words; none if nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! What the policy is told by the configuration.
 
-use super::{Anomaly, Shifts};
+use super::Shifts;
 use std::time::Duration;
 
 /// Whose turn it is while there is not power for all.
@@ -47,8 +47,8 @@ pub struct Settings {
     /// Colder or hotter is not charged, degrees Celsius.
     pub coldest_celsius: i16,
     pub hottest_celsius: i16,
-    /// What ends charging; others only warn.
-    pub stop_for: Vec<Anomaly>,
+    /// Whether a fault takes the power away.
+    pub stops: bool,
     pub shifts: Shifts,
 }
 

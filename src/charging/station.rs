@@ -1,7 +1,7 @@
 //! The whole dock: every bay's wish against the budgets, and what comes of it.
 
 use super::{
-    Decision, Fitness, Look, Moment, Report, Settings, State, Switch,
+    Anomaly, Decision, Fitness, Look, Moment, Report, Settings, State, Switch,
     bay::{Bay, Power, Refrain},
     order::{self, Slots, Wish},
 };
@@ -195,7 +195,7 @@ fn decide(
     settings: &Settings,
 ) -> Decision {
     let power = fate == Fate::On;
-    let fault = bay.fault.filter(|fault| settings.stop_for.contains(fault));
+    let fault = bay.fault.filter(|fault| fault.is_fault());
     let state = state(bay, fate, settings);
     let mut words = words(bay, fate, state, settings);
     if let Switch::Cannot(why) = &bay.switch
@@ -205,17 +205,21 @@ fn decide(
     {
         words = format!("{words}; the dock cannot take its power away: {why}");
     }
-    let resting = bay.camera.clone().filter(|_| !power && bay.is_occupied());
+    let dark = !power && bay.is_occupied();
+    let fitness = fitness(bay, settings);
     let report = Report {
         state,
-        fitness: fitness(bay, settings),
+        fitness,
+        lacks: lacks(bay, fitness, settings),
         percent: bay.percent.filter(|_| bay.is_occupied()),
         celsius: bay.reading.and_then(|reading| reading.celsius).filter(|_| bay.draws() && power),
         anomaly: bay.fault,
         stopped: fault.is_some() && !power,
         powered: power,
         switchable: !bay.is_fixed(),
-        resting,
+        dark,
+        resting: bay.camera.clone().filter(|_| dark),
+        owes_footage: dark && (bay.owes_footage || bay.camera.is_none()),
         ready_at: ready_at(bay, fate, now, away, settings),
         percent_per_hour: bay.curve.pace().map(|pace| 3600.0 / pace.as_secs_f32().max(1.0)),
         words: words.clone(),
@@ -227,7 +231,7 @@ fn state(bay: &Bay, fate: Fate, settings: &Settings) -> State {
     if !bay.is_occupied() {
         return State::Absent;
     }
-    let stops = bay.fault.is_some_and(|fault| settings.stop_for.contains(&fault));
+    let stops = bay.fault.is_some_and(Anomaly::is_fault);
     match (bay.temperature, fate, bay.percent) {
         (_, _, _) if stops => State::Faulty,
         (Some(Refrain::Hot), ..) => State::TooHot,
@@ -268,7 +272,7 @@ fn words(bay: &Bay, fate: Fate, state: State, settings: &Settings) -> String {
 }
 
 fn fitness(bay: &Bay, settings: &Settings) -> Fitness {
-    let stops = bay.fault.is_some_and(|fault| settings.stop_for.contains(&fault));
+    let stops = bay.fault.is_some_and(Anomaly::is_fault);
     match bay.percent {
         _ if !bay.is_occupied() => Fitness::Untold,
         _ if stops => Fitness::Unfit,
@@ -277,6 +281,24 @@ fn fitness(bay: &Bay, settings: &Settings) -> Fitness {
         Some(_) => Fitness::NotYet,
         None if settings.battery_required => Fitness::NotYet,
         None => Fitness::Untold,
+    }
+}
+
+/// What is missing for a shift, in words.
+fn lacks(bay: &Bay, fitness: Fitness, settings: &Settings) -> Option<String> {
+    let gate = settings.gate_percent;
+    match (fitness, bay.percent, bay.fault) {
+        (Fitness::Fit | Fitness::Untold, ..) => None,
+        (Fitness::Unfit, _, fault) => {
+            Some(format!("its battery is not right: {}", fault.map_or("", Anomaly::words)))
+        }
+        (Fitness::NotYet, ..) if bay.temperature == Some(Refrain::Hot) => {
+            Some("its battery is too hot".into())
+        }
+        (Fitness::NotYet, Some(percent), _) => {
+            Some(format!("battery {percent} %, a shift needs {gate} %"))
+        }
+        (Fitness::NotYet, None, _) => Some("it does not say how full its battery is".into()),
     }
 }
 

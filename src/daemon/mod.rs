@@ -2,6 +2,7 @@
 
 mod attach;
 mod cameras;
+mod charging;
 pub mod copy;
 mod core;
 mod doctor;
@@ -127,7 +128,8 @@ fn log_to_stderr(config: &Config) {
 async fn serve(config: Config) -> Result<(), DaemonError> {
     let socket = config.api.socket.clone();
     let bays = config.bays.clone();
-    let Opened { core, engine, api, world, camera_bays, first, progress } = open::open(config)?;
+    let Opened { core, engine, api, world, camera_bays, first, progress, mut charger } =
+        open::open(config)?;
     let (journal, clock) = (api.journal.clone(), api.clock.clone());
     let (ended, core_end) = oneshot::channel();
     let thread = std::thread::Builder::new().name("core".into()).spawn(move || {
@@ -156,12 +158,17 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
             world.ports.watch(bus, |bus| bus.deafness().map(str::to_owned), &world.stop);
         })
     };
+    let charger = {
+        let world = world.clone();
+        std::thread::spawn(move || charger.run(&world))
+    };
     let socket_for_errors = socket.clone();
     let listener = tokio::spawn(async move { api::serve(&socket, api).await });
     let ticker = tokio::spawn(tick(core.clone(), progress));
     let pruner = tokio::spawn(prune_daily(journal.clone(), clock));
     let result = wait_for_end(&core, core_end, listener, socket_for_errors).await;
     world.stop.store(true, Ordering::Relaxed);
+    world.ports.stir();
     ticker.abort();
     pruner.abort();
     drop(core);
@@ -174,6 +181,8 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
             std::thread::sleep(Duration::from_millis(20));
         }
         let _ = watcher.join();
+        // Before the watch of the bus ends: ports that rest are switched on.
+        let _ = charger.join();
         let _ = usb_watcher.join();
         journal.close()
     })

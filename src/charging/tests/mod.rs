@@ -35,7 +35,7 @@ pub(super) fn settings() -> Settings {
         dwell: Duration::from_secs(600),
         coldest_celsius: 0,
         hottest_celsius: 45,
-        stop_for: vec![Anomaly::Drains, Anomaly::Stalls, Anomaly::NeverFull],
+        stops: true,
         shifts: Shifts(vec![shift("07:00"), shift("19:00")]),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Pure reading; every struct is what `--json` prints.
 
+mod battery;
 mod concerns;
 mod find;
 mod light;

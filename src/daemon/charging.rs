@@ -1,0 +1,240 @@
+//! Charging carried out: looks at every bay, lets the rules decide, and switches ports.
+//!
+//! One thread, a turn every few seconds and whenever a camera comes or goes. Batteries are asked by
+//! the threads of their cameras, between two orders, so that no reading of footage is disturbed;
+//! here is only what they said last.
+
+use super::{cameras::World, ports::Place};
+use crate::{
+    charging::{Anomaly, Decision, Look, Moment, Reading, Report, Seat, Settings, Station, Switch},
+    config::{Bay, Config},
+    dock::Dock,
+    types::{BayName, CameraId, fact::Fact},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+/// Between two turns at most.
+const TURN: Duration = Duration::from_secs(5);
+/// For how long it is believed what a port's switch can do, or why it did not do it.
+const BELIEVED_FOR: Duration = Duration::from_secs(3600);
+
+/// What the docked cameras said of their batteries.
+pub struct Batteries {
+    started: Instant,
+    every: Duration,
+    known: Mutex<BTreeMap<BayName, Known>>,
+}
+
+struct Known {
+    asked: Duration,
+    told: Option<(CameraId, Reading)>,
+}
+
+impl Batteries {
+    /// `every` is how often a camera is asked.
+    pub fn new(every: Duration) -> Self {
+        Self { started: Instant::now(), every, known: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<BayName, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Another camera is in the bay.
+    pub fn forget(&self, bay: &BayName) {
+        self.lock().remove(bay);
+    }
+
+    /// Whether a bay's camera is to be asked now.
+    pub fn is_due(&self, bay: &BayName) -> bool {
+        self.lock().get(bay).is_none_or(|known| self.elapsed() >= known.asked + self.every)
+    }
+
+    /// What a camera said; none if it does not say.
+    pub fn heard(&self, bay: &BayName, camera: &CameraId, percent: Option<u8>) {
+        let at = self.elapsed();
+        let told = Some((camera.clone(), Reading { percent, celsius: None, at }));
+        self.lock().insert(bay.clone(), Known { asked: at, told });
+    }
+
+    /// It did not answer: what it said before stands, and it is asked again later.
+    pub fn failed(&self, bay: &BayName) {
+        let asked = self.elapsed();
+        self.lock().entry(bay.clone()).or_insert(Known { asked, told: None }).asked = asked;
+    }
+
+    fn of(&self, bay: &BayName, camera: &CameraId) -> Option<Reading> {
+        let known = self.lock();
+        let (who, reading) = known.get(bay)?.told.as_ref()?;
+        (who == camera).then_some(*reading)
+    }
+}
+
+/// The thread's own state.
+pub struct Charger {
+    station: Station,
+    bays: Vec<Bay>,
+    switch_ports: bool,
+    /// Why ports cannot be switched, or none, and since when that is believed.
+    believed: BTreeMap<BayName, (Duration, Option<String>)>,
+    /// Faults that stand in the custody log.
+    told: BTreeSet<(BayName, CameraId, Anomaly)>,
+}
+
+impl Charger {
+    pub fn new(settings: Settings, config: &Config) -> Self {
+        Self {
+            station: Station::new(settings),
+            bays: config.bays.clone(),
+            switch_ports: config.charging.switch_ports,
+            believed: BTreeMap::new(),
+            told: BTreeSet::new(),
+        }
+    }
+
+    /// Takes turns until told to stop; then gives every port its power back.
+    pub fn run(&mut self, world: &World) {
+        let stopped = || world.stop.load(Ordering::Relaxed);
+        while !stopped() {
+            if self.turn(world).is_none() {
+                break;
+            }
+            world.ports.look_at_resting(stopped);
+            if !stopped() {
+                world.ports.wait_for_news(TURN);
+            }
+        }
+        world.ports.wake_all();
+    }
+
+    /// None once the daemon is stopping.
+    fn turn(&mut self, world: &World) -> Option<()> {
+        let docked = world.core.look_blocking(|dock, _| served(dock)).ok()?;
+        let elapsed = world.batteries.elapsed();
+        let bays = self.bays.clone();
+        let looks = bays.iter().map(|bay| self.look(world, bay, &docked, elapsed)).collect();
+        let moment = Moment { now: world.clock.now(), elapsed };
+        let decisions = self.station.poll(moment, looks);
+        self.tell_faults(world, &docked, &decisions)?;
+        for decision in &decisions {
+            self.perform(world, decision, elapsed);
+        }
+        let reports: BTreeMap<BayName, Report> =
+            decisions.into_iter().map(|decision| (decision.bay, decision.report)).collect();
+        world.progress.set_charge(reports);
+        Some(())
+    }
+
+    fn look(
+        &mut self,
+        world: &World,
+        bay: &Bay,
+        docked: &BTreeMap<BayName, (CameraId, bool)>,
+        elapsed: Duration,
+    ) -> Look {
+        let camera = docked.get(&bay.name).map(|(camera, busy)| Seat::Camera {
+            camera: camera.clone(),
+            reading: world.batteries.of(&bay.name, camera),
+            busy: *busy,
+        });
+        let place = world.ports.place(&bay.name);
+        let seat = match (&place, camera) {
+            (Some(Place { dark: true, .. }), _) => Seat::Dark,
+            (_, Some(camera)) => camera,
+            (Some(Place { draws: true, .. }), None) => Seat::Unnamed,
+            (Some(_) | None, None) => Seat::Empty,
+        };
+        let switch = self.switch_of(world, &bay.name, place.as_ref(), elapsed);
+        Look { bay: bay.name.clone(), hub: place.map(|place| place.hub), switch, seat }
+    }
+
+    fn switch_of(
+        &mut self,
+        world: &World,
+        bay: &BayName,
+        place: Option<&Place>,
+        elapsed: Duration,
+    ) -> Switch {
+        let Some(place) = place else {
+            return Switch::Cannot("it is a folder, not a port".into());
+        };
+        if !self.switch_ports {
+            return Switch::Cannot("`switch_ports` under [charging] is false".into());
+        }
+        if place.nameless {
+            return Switch::Cannot("its camera has no serial number".into());
+        }
+        let known = self.believed.get(bay).filter(|(since, _)| elapsed < *since + BELIEVED_FOR);
+        let why = match known {
+            Some((_, why)) => why.clone(),
+            None => {
+                let why = world.ports.cannot_switch(bay);
+                self.believed.insert(bay.clone(), (elapsed, why.clone()));
+                why
+            }
+        };
+        why.map_or(Switch::PerPort, Switch::Cannot)
+    }
+
+    /// What is wrong with a battery is in the custody log before its camera loses power for it.
+    fn tell_faults(
+        &mut self,
+        world: &World,
+        docked: &BTreeMap<BayName, (CameraId, bool)>,
+        decisions: &[Decision],
+    ) -> Option<()> {
+        let mut facts = Vec::new();
+        for Decision { bay, power, report, .. } in decisions {
+            let Some((anomaly, (camera, _))) = report.anomaly.zip(docked.get(bay)) else {
+                continue;
+            };
+            if self.told.insert((bay.clone(), camera.clone(), anomaly)) {
+                facts.push(Fact::BatteryFault {
+                    bay: bay.clone(),
+                    camera: camera.clone(),
+                    fault: anomaly.as_str().into(),
+                    percent: report.percent,
+                    stops: anomaly.is_fault() && !power,
+                });
+            }
+        }
+        let absent =
+            |bay: &BayName| decisions.iter().any(|d| d.bay == *bay && d.report.anomaly.is_none());
+        self.told.retain(|(bay, ..)| !absent(bay));
+        if facts.is_empty() { Some(()) } else { world.core.remember_blocking(facts).ok() }
+    }
+
+    fn perform(&mut self, world: &World, decision: &Decision, elapsed: Duration) {
+        let Decision { bay, power, off_because, .. } = decision;
+        let Some(place) = world.ports.place(bay).filter(|place| place.dark == *power) else {
+            return;
+        };
+        let done = match (place.dark, off_because) {
+            (true, _) => world.ports.wake(bay, "charging: it is to be charged, or asked"),
+            (false, Some(why)) if place.draws => world.ports.rest(bay, &format!("charging: {why}")),
+            (false, Some(_) | None) => Ok(()),
+        };
+        if let Err(why) = done {
+            tracing::warn!(%bay, "charging: its port is not switched: {why}");
+            self.believed.insert(bay.clone(), (elapsed, Some(why)));
+        }
+    }
+}
+
+/// The cameras that are served, and whether something is left to do with their footage.
+fn served(dock: &Dock) -> BTreeMap<BayName, (CameraId, bool)> {
+    let bays = dock.bays().iter();
+    bays.map(|(name, bay)| {
+        let busy = bay.work.is_some() || !bay.settled || !bay.checked;
+        (name.clone(), (bay.camera.clone(), busy))
+    })
+    .collect()
+}
