@@ -8,7 +8,7 @@ use super::{cameras::World, ports::Place};
 use crate::{
     charging::{Anomaly, Decision, Look, Moment, Reading, Report, Seat, Settings, Station, Switch},
     config::{Bay, Config},
-    dock::Dock,
+    dock::{Dock, View, report::needs_power},
     types::{BayName, CameraId, fact::Fact},
 };
 use std::{
@@ -117,7 +117,7 @@ impl Charger {
 
     /// None once the daemon is stopping.
     fn turn(&mut self, world: &World) -> Option<()> {
-        let docked = world.core.look_blocking(|dock, _| served(dock)).ok()?;
+        let docked = world.core.look_blocking(|dock, view| served(dock, view)).ok()?;
         let elapsed = world.batteries.elapsed();
         let bays = self.bays.clone();
         let looks = bays.iter().map(|bay| self.look(world, bay, &docked, elapsed)).collect();
@@ -229,11 +229,12 @@ impl Charger {
     }
 }
 
-/// The cameras that are served, and whether something is left to do with their footage.
-fn served(dock: &Dock) -> BTreeMap<BayName, (CameraId, bool)> {
+/// The cameras that are served, and whether their footage needs their power.
+fn served(dock: &Dock, view: &dyn View) -> BTreeMap<BayName, (CameraId, bool)> {
     let bays = dock.bays().iter();
     bays.map(|(name, bay)| {
-        let busy = bay.work.is_some() || !bay.settled || !bay.checked;
+        // With a broken index the daemon ends in a moment; nobody loses power for it.
+        let busy = needs_power(bay, view).unwrap_or(true);
         (name.clone(), (bay.camera.clone(), busy))
     })
     .collect()

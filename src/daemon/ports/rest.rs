@@ -47,16 +47,13 @@ impl Ports {
     /// but a trial would tell.
     pub fn cannot_switch(&self, bay: &BayName) -> Option<String> {
         let port = self.lock().seats.get(bay)?.port.clone();
-        let known = self.switching(bay);
+        let look = self.power.look(&port.hub());
+        let known = self.finding(&port.hub(), look.id);
         if known == Some(Switching::ConnectionOnly) {
             return Some("this board keeps its current on".into());
         }
-        let claim = match known {
-            Some(_) => None,
-            None => self.power.look(&port.hub()).claim,
-        };
         let beside = self.devices_beside(&port);
-        forbidden(known, claim, &beside.iter().collect::<Vec<_>>())
+        forbidden(known, look.claim, &beside.iter().collect::<Vec<_>>())
     }
 
     /// Takes the power of the camera in a bay away.

@@ -155,7 +155,11 @@ impl Ports {
         state.health.devices.iter().filter(beside).cloned().collect()
     }
 
-    fn finding(&self, hub: &HubPath, id: Option<crate::types::UsbId>) -> Option<Switching> {
+    pub(super) fn finding(
+        &self,
+        hub: &HubPath,
+        id: Option<crate::types::UsbId>,
+    ) -> Option<Switching> {
         let findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
         findings.of(hub, id).map(|finding| finding.switching)
     }

@@ -1,5 +1,7 @@
 //! Bays that are ports, on a simulated bus: who gets in, who is cut off, and what is written down.
 
+mod rest;
+
 use super::*;
 use crate::{
     config::{BaySource, Usb},

@@ -1,9 +1,18 @@
 //! A bay's battery beside its footage: "safe to take" and "fit for a shift" are two things, and the
 //! words say which of them is missing.
 
-use super::light::{Light, Take, files_of};
-use super::status::BayReport;
-use crate::charging::{Fitness, Report};
+use super::{
+    concerns::Concern,
+    light::{Light, Take, files_of, needs_a_person},
+    status::{BayReport, outstanding},
+};
+use crate::{
+    charging::{Fitness, Report},
+    dock::{
+        IndexBroken, View,
+        machine::{Bay, Work},
+    },
+};
 
 /// The light and words of a bay, once its battery has been heard too.
 pub(super) fn finish(
@@ -25,9 +34,30 @@ pub(super) fn finish(
     }
 }
 
+/// Whether a docked camera has work that needs its power: all of it is not looked at, copied and
+/// cleared. What only waits for the store does not count: that may take days.
+///
+/// # Errors
+/// [`IndexBroken`].
+pub fn needs_power(bay: &Bay, view: &dyn View) -> Result<bool, IndexBroken> {
+    let reads = match bay.work {
+        Some(Work::Copy(_) | Work::SecondRead(_) | Work::Erase(_)) => true,
+        Some(Work::List) | None => bay.listed_at.is_none() || bay.ingest.is_some(),
+    };
+    if reads || bay.problem.is_some() {
+        return Ok(true);
+    }
+    let open = outstanding(&bay.camera, view)?;
+    let finished = bay.settled && bay.checked;
+    Ok(open.to_copy.count > 0 || open.to_store.count == 0 && !finished)
+}
+
 /// The light and words of a bay whose port is off: what is in it cannot be asked, so it is never
 /// green. Before the power went there was nothing left to do with its footage, unless it says so.
-pub(super) fn of_dark(report: &BayReport, charge: &Report) -> (Light, String) {
+pub(super) fn of_dark(report: &BayReport, charge: &Report, open: &[Concern]) -> (Light, String) {
+    if let Some(words) = needs_a_person(open, report.to_store.count) {
+        return (Light::Red, words);
+    }
     let who = charge.resting.as_ref().map_or("a camera".to_owned(), ToString::to_string);
     let why = &charge.words;
     if charge.owes_footage || report.to_copy.count > 0 {

@@ -89,7 +89,7 @@ pub(super) fn light(
 }
 
 /// What a red bay says once all that can be copied is: what is wrong, and what to do.
-fn needs_a_person(open: &[Concern], to_store: u64) -> Option<String> {
+pub(super) fn needs_a_person(open: &[Concern], to_store: u64) -> Option<String> {
     let first = open.first()?;
     let alike = open.iter().filter(|concern| concern.kind == first.kind).count();
     let (what, others) = match (first.kind, alike) {

@@ -11,6 +11,7 @@ mod rows;
 mod status;
 mod why;
 
+pub use battery::needs_power;
 pub use concerns::{Concern, ConcernKind, concerns, gap_words, verdict_words};
 pub use find::{Found, Kind, SHOWN_DIGITS, find};
 pub use light::Light;

@@ -424,20 +424,23 @@ fn without_a_camera(mut report: BayReport, view: &dyn View) -> Result<BayReport,
         return Ok(report);
     };
     if report.light != Light::Red {
+        let mut open = Vec::new();
         if let Some(camera) = &charge.resting {
-            let open = outstanding(camera, view)?;
-            (report.to_copy, report.to_store) = (open.to_copy, open.to_store);
+            let amounts = outstanding(camera, view)?;
+            (report.to_copy, report.to_store) = (amounts.to_copy, amounts.to_store);
+            open = concerns(view, camera, Concern::LIST_MAX)?;
+            open.retain(Concern::is_open);
         }
         report.camera = charge.resting.clone();
-        (report.light, report.words) = battery::of_dark(&report, &charge);
+        (report.light, report.words) = battery::of_dark(&report, &charge, &open);
     }
     Ok(report)
 }
 
 #[derive(Default)]
-struct Open {
-    to_copy: Amount,
-    to_store: Amount,
+pub(super) struct Open {
+    pub to_copy: Amount,
+    pub to_store: Amount,
     evidential: Box<OpenPart>,
 }
 
@@ -448,7 +451,7 @@ struct OpenPart {
 }
 
 /// What a camera still has outstanding, from the counts of its recordings.
-fn outstanding(camera: &CameraId, view: &dyn View) -> Result<Open, IndexBroken> {
+pub(super) fn outstanding(camera: &CameraId, view: &dyn View) -> Result<Open, IndexBroken> {
     let mut open = Open::default();
     for raw in view.ids(&key::open_recordings(camera), b"", usize::MAX)? {
         let Ok(id) = RecordingId::from_slice(&raw) else { continue };
