@@ -81,7 +81,9 @@ impl Asker {
     }
 
     pub fn bays(&self) -> Outcome {
-        self.show(&Request::Bays, |bays: &Vec<BayReport>| screens::bays(bays))?;
+        self.show(&Request::Bays, |bays: &Vec<BayReport>| {
+            screens::bays(bays, jiff::Timestamp::now())
+        })?;
         Ok(Exit::Fine)
     }
 

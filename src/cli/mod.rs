@@ -4,6 +4,7 @@
 //! Exit status: see [`Exit`].
 
 mod ask;
+mod battery;
 mod bays;
 mod custody;
 mod id;

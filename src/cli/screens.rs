@@ -23,7 +23,7 @@ fn safe(at: Option<Timestamp>, now: Timestamp) -> String {
 pub fn status(status: &StatusReport) -> String {
     let s = status;
     let mut out = format!("Dock {}   {}\n\n", s.dock, utc(s.at));
-    out.push_str(&bays(&s.bays));
+    out.push_str(&bays(&s.bays, s.at));
     let (copy, queue) = (&s.to_copy, &s.queue);
     let row =
         |name: &str, copy: &crate::dock::state::Amount, queue: &crate::dock::state::Amount| {
@@ -85,23 +85,31 @@ pub fn status(status: &StatusReport) -> String {
     out
 }
 
-pub fn bays(bays: &[BayReport]) -> String {
+pub fn bays(bays: &[BayReport], now: Timestamp) -> String {
     if bays.is_empty() {
         return "No bay is configured: add [[bays]] to the configuration.\n".into();
     }
+    let battery = super::battery::is_told(bays);
     let rows = bays
         .iter()
         .map(|bay| {
-            vec![
+            let mut row = vec![
                 bay.bay.to_string(),
                 bay.light.as_str().to_owned(),
                 bay.camera.as_ref().map_or("-".into(), ToString::to_string),
                 if bay.camera.is_some() { bay.files.to_string() } else { "-".into() },
                 bay.words.clone(),
-            ]
+            ];
+            if battery {
+                row.splice(4..4, super::battery::cells(bay, now));
+            }
+            row
         })
         .collect();
-    table(&["BAY", "LIGHT", "CAMERA", "FILES", ""], &[3], rows)
+    match battery {
+        true => table(&["BAY", "LIGHT", "CAMERA", "FILES", "BATTERY", "READY", ""], &[3], rows),
+        false => table(&["BAY", "LIGHT", "CAMERA", "FILES", ""], &[3], rows),
+    }
 }
 
 fn none(rows: String, nothing: &str) -> String {
