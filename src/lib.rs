@@ -34,5 +34,6 @@ pub mod cli;
 pub mod daemon;
 #[cfg(feature = "vault")]
 pub mod demo;
+pub mod metrics;
 #[cfg(feature = "vault")]
 pub mod vault;

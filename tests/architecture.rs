@@ -30,7 +30,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
         ],
     ),
     (Doors, &["camera", "journal", "spool", "store", "clock", "usb"]),
-    (Shell, &["daemon", "api", "cli", "demo", "vault"]),
+    (Shell, &["daemon", "api", "cli", "demo", "vault", "metrics"]),
 ];
 
 /// The one thing a door may have from another: a finished spool file is what the store sends.

@@ -5,8 +5,8 @@ use crate::{
     api::{Client, Request},
     daemon::Finding,
     dock::report::{
-        BayReport, CameraBalance, DryRun, Explanation, Filter, Kind, ObjectRow, RecordingRow,
-        SegmentRow, StatusReport,
+        BayReport, CameraBalance, CameraRow, DryRun, Explanation, Filter, Kind, ObjectRow,
+        RecordingRow, SegmentRow, StatusReport,
     },
     types::{CameraId, Class, ObjectId, RecordingId, fact::Target},
 };
@@ -84,6 +84,17 @@ impl Asker {
         self.show(&Request::Bays, |bays: &Vec<BayReport>| {
             screens::bays(bays, jiff::Timestamp::now())
         })?;
+        Ok(Exit::Fine)
+    }
+
+    pub fn health(&self) -> Outcome {
+        self.show(&Request::Health, super::health::health)?;
+        Ok(Exit::Fine)
+    }
+
+    pub fn cameras(&self, csv: bool) -> Outcome {
+        let words = if csv { super::health::csv } else { super::health::cameras };
+        self.show(&Request::Cameras, |rows: &Vec<CameraRow>| words(rows))?;
         Ok(Exit::Fine)
     }
 

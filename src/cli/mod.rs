@@ -7,6 +7,7 @@ mod ask;
 mod battery;
 mod bays;
 mod custody;
+mod health;
 mod id;
 mod local;
 pub mod render;
@@ -121,6 +122,14 @@ enum Verb {
     Bays {
         #[command(subcommand)]
         verb: Option<bays::BaysVerb>,
+    },
+    /// How the dock is: clock, disk, store, queue, sensors, batteries
+    Health,
+    /// Every camera this dock ever knew: the asset register
+    Cameras {
+        /// As CSV, for spreadsheets
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
     },
     /// The status, again and again
     Watch {
@@ -446,6 +455,8 @@ fn run(cli: Cli) -> Outcome {
         }
         Verb::Bays { verb: Some(bays::BaysVerb::Ports) } => bays::ports(cli.json),
         Verb::Bays { verb: Some(bays::BaysVerb::Udev { config }) } => bays::udev(&config),
+        Verb::Health => asker.health(),
+        Verb::Cameras { csv } => asker.cameras(csv),
         Verb::Watch { every } => asker.watch(every),
         Verb::Recordings(selection) => asker.recordings(selection),
         Verb::Segments(selection) => asker.segments(selection),

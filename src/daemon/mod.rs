@@ -27,6 +27,7 @@ use crate::{
     config::{Config, LoadError, LogFormat},
     dock::IndexBroken,
     journal::{Journal, JournalError, Pruned},
+    metrics,
     spool::SpoolError,
     usb::RusbBus,
 };
@@ -127,6 +128,7 @@ fn log_to_stderr(config: &Config) {
 
 async fn serve(config: Config) -> Result<(), DaemonError> {
     let socket = config.api.socket.clone();
+    let listener = figures_at(&config).await?;
     let bays = config.bays.clone();
     let Opened { core, engine, api, world, camera_bays, first, progress, mut charger } =
         open::open(config)?;
@@ -158,6 +160,7 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
             world.ports.watch(bus, |bus| bus.deafness().map(str::to_owned), &world.stop);
         })
     };
+    let figures = listener.map(|listener| tokio::spawn(metrics::serve(listener, api.clone())));
     let charger = {
         let world = world.clone();
         std::thread::spawn(move || charger.run(&world))
@@ -171,6 +174,7 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
     world.ports.stir();
     ticker.abort();
     pruner.abort();
+    figures.iter().for_each(tokio::task::JoinHandle::abort);
     drop(core);
     let closed = tokio::task::spawn_blocking(move || {
         // Threads that panicked were reported when they did.
@@ -190,6 +194,18 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
     match (result, closed) {
         (Ok(()), Ok(Err(error))) => Err(error.into()),
         (result, _) => result,
+    }
+}
+
+/// The address at which figures are given out, taken before anything is opened.
+async fn figures_at(config: &Config) -> Result<Option<tokio::net::TcpListener>, DaemonError> {
+    let Some(listen) = config.metrics.listen else { return Ok(None) };
+    match metrics::bind(listen).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) => Err(DaemonError::Settings {
+            what: format!("figures cannot be given out at {listen}: {error}"),
+            next: "write another address as `listen` under [metrics], or end what has it",
+        }),
     }
 }
 
