@@ -2,7 +2,7 @@
 
 use super::reader::Section;
 use serde::Serialize;
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 /// `[metrics]`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
