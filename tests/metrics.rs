@@ -66,7 +66,7 @@ fn dock() -> (Rig, Process, Process, SocketAddr) {
     let mut rig = Rig::new();
     let vault = rig.start_vault();
     let (folder, at): (PathBuf, _) = (rig.path("cameras/1"), free());
-    rig.configure(&[folder.clone()], |config| config.metrics.listen = Some(at));
+    rig.configure(std::slice::from_ref(&folder), |config| config.metrics.listen = Some(at));
     let camera = CameraId::new("BWC-0001").unwrap();
     let options = SimCameraOptions { camera, model: "Simulated BWC".into(), seed: 7 };
     fs::create_dir(&folder).unwrap();

@@ -102,3 +102,15 @@ pub struct Report {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lacks: Option<String>,
 }
+
+impl Report {
+    /// The port was not switched as decided, and has power or not as it had.
+    pub fn not_switched(&mut self, powered: bool, why: &str) {
+        (self.powered, self.dark) = (powered, !powered);
+        if powered {
+            (self.stopped, self.switchable, self.owes_footage) = (false, false, false);
+            self.resting = None;
+        }
+        self.words = format!("{}; its port was not switched: {why}", self.words);
+    }
+}

@@ -1,8 +1,8 @@
 //! `[metrics]`: figures for Prometheus.
 
 use super::reader::Section;
-use serde::Serialize;
 use core::net::SocketAddr;
+use serde::Serialize;
 
 /// `[metrics]`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

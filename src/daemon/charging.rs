@@ -4,17 +4,21 @@
 //! the threads of their cameras, between two orders, so that no reading of footage is disturbed;
 //! here is only what they said last.
 
-use super::{cameras::World, ports::Place};
+use super::{
+    cameras::World,
+    ports::{Elapsed, Place, Ports},
+};
 use crate::{
     charging::{Anomaly, Decision, Look, Moment, Reading, Report, Seat, Settings, Station, Switch},
     config::{Bay, Config},
     dock::{Dock, View, report::needs_power},
     types::{BayName, CameraId, fact::Fact},
 };
+use jiff::Timestamp;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError, atomic::Ordering},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Between two turns at most.
@@ -24,7 +28,7 @@ const BELIEVED_FOR: Duration = Duration::from_secs(3600);
 
 /// What the docked cameras said of their batteries.
 pub struct Batteries {
-    started: Instant,
+    elapsed: Elapsed,
     every: Duration,
     known: Mutex<BTreeMap<BayName, Known>>,
 }
@@ -36,8 +40,8 @@ struct Known {
 
 impl Batteries {
     /// `every` is how often a camera is asked.
-    pub fn new(every: Duration) -> Self {
-        Self { started: Instant::now(), every, known: Mutex::default() }
+    pub fn new(every: Duration, elapsed: Elapsed) -> Self {
+        Self { elapsed, every, known: Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<BayName, Known>> {
@@ -45,7 +49,7 @@ impl Batteries {
     }
 
     fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        (self.elapsed)()
     }
 
     /// Another camera is in the bay.
@@ -77,6 +81,9 @@ impl Batteries {
         (who == camera).then_some(*reading)
     }
 }
+
+/// The cameras that are served, and whether their footage needs their power.
+pub type Docked = BTreeMap<BayName, (CameraId, bool)>;
 
 /// The thread's own state.
 pub struct Charger {
@@ -118,47 +125,56 @@ impl Charger {
     /// None once the daemon is stopping.
     fn turn(&mut self, world: &World) -> Option<()> {
         let docked = world.core.look_blocking(|dock, view| served(dock, view)).ok()?;
-        let elapsed = world.batteries.elapsed();
-        let bays = self.bays.clone();
-        let looks = bays.iter().map(|bay| self.look(world, bay, &docked, elapsed)).collect();
-        let moment = Moment { now: world.clock.now(), elapsed };
-        let decisions = self.station.poll(moment, looks);
-        self.tell_faults(world, &docked, &decisions)?;
-        for decision in &decisions {
-            self.perform(world, decision, elapsed);
-        }
-        let reports: BTreeMap<BayName, Report> =
-            decisions.into_iter().map(|decision| (decision.bay, decision.report)).collect();
+        let remember = |facts| world.core.remember_blocking(facts).ok();
+        let now = world.clock.now();
+        let reports = self.decide(&world.ports, &world.batteries, now, &docked, remember)?;
         world.progress.set_charge(reports);
         Some(())
     }
 
-    fn look(
+    /// One look at every bay, and what follows from it. `remember` returns once facts are durable.
+    pub fn decide(
         &mut self,
-        world: &World,
-        bay: &Bay,
-        docked: &BTreeMap<BayName, (CameraId, bool)>,
-        elapsed: Duration,
-    ) -> Look {
+        ports: &Ports,
+        batteries: &Batteries,
+        now: Timestamp,
+        docked: &Docked,
+        remember: impl FnOnce(Vec<Fact>) -> Option<()>,
+    ) -> Option<BTreeMap<BayName, Report>> {
+        let elapsed = batteries.elapsed();
+        let bays = self.bays.clone();
+        let looks = bays.iter().map(|bay| self.look(ports, batteries, bay, docked)).collect();
+        let mut decisions = self.station.poll(Moment { now, elapsed }, looks);
+        let facts = self.new_faults(docked, &decisions);
+        if !facts.is_empty() {
+            remember(facts)?;
+        }
+        for decision in &mut decisions {
+            self.perform(ports, decision, elapsed);
+        }
+        Some(decisions.into_iter().map(|decision| (decision.bay, decision.report)).collect())
+    }
+
+    fn look(&mut self, ports: &Ports, batteries: &Batteries, bay: &Bay, docked: &Docked) -> Look {
         let camera = docked.get(&bay.name).map(|(camera, busy)| Seat::Camera {
             camera: camera.clone(),
-            reading: world.batteries.of(&bay.name, camera),
+            reading: batteries.of(&bay.name, camera),
             busy: *busy,
         });
-        let place = world.ports.place(&bay.name);
+        let place = ports.place(&bay.name);
         let seat = match (&place, camera) {
             (Some(Place { dark: true, .. }), _) => Seat::Dark,
             (_, Some(camera)) => camera,
             (Some(Place { draws: true, .. }), None) => Seat::Unnamed,
             (Some(_) | None, None) => Seat::Empty,
         };
-        let switch = self.switch_of(world, &bay.name, place.as_ref(), elapsed);
+        let switch = self.switch_of(ports, &bay.name, place.as_ref(), batteries.elapsed());
         Look { bay: bay.name.clone(), hub: place.map(|place| place.hub), switch, seat }
     }
 
     fn switch_of(
         &mut self,
-        world: &World,
+        ports: &Ports,
         bay: &BayName,
         place: Option<&Place>,
         elapsed: Duration,
@@ -176,7 +192,7 @@ impl Charger {
         let why = match known {
             Some((_, why)) => why.clone(),
             None => {
-                let why = world.ports.cannot_switch(bay);
+                let why = ports.cannot_switch(bay);
                 self.believed.insert(bay.clone(), (elapsed, why.clone()));
                 why
             }
@@ -185,12 +201,7 @@ impl Charger {
     }
 
     /// What is wrong with a battery is in the custody log before its camera loses power for it.
-    fn tell_faults(
-        &mut self,
-        world: &World,
-        docked: &BTreeMap<BayName, (CameraId, bool)>,
-        decisions: &[Decision],
-    ) -> Option<()> {
+    fn new_faults(&mut self, docked: &Docked, decisions: &[Decision]) -> Vec<Fact> {
         let mut facts = Vec::new();
         for Decision { bay, power, report, .. } in decisions {
             let Some((anomaly, (camera, _))) = report.anomaly.zip(docked.get(bay)) else {
@@ -209,28 +220,31 @@ impl Charger {
         let absent =
             |bay: &BayName| decisions.iter().any(|d| d.bay == *bay && d.report.anomaly.is_none());
         self.told.retain(|(bay, ..)| !absent(bay));
-        if facts.is_empty() { Some(()) } else { world.core.remember_blocking(facts).ok() }
+        facts
     }
 
-    fn perform(&mut self, world: &World, decision: &Decision, elapsed: Duration) {
-        let Decision { bay, power, off_because, .. } = decision;
-        let Some(place) = world.ports.place(bay).filter(|place| place.dark == *power) else {
+    /// Switches a port if that was decided; if it does not come about, the report says how it is.
+    fn perform(&mut self, ports: &Ports, decision: &mut Decision, elapsed: Duration) {
+        let Decision { bay, power, off_because, report } = decision;
+        let Some(place) = ports.place(bay).filter(|place| place.dark == *power) else {
             return;
         };
         let done = match (place.dark, off_because) {
-            (true, _) => world.ports.wake(bay, "charging: it is to be charged, or asked"),
-            (false, Some(why)) if place.draws => world.ports.rest(bay, &format!("charging: {why}")),
+            (true, _) => ports.wake(bay, "charging: it is to be charged, or asked"),
+            (false, Some(why)) if place.draws => ports.rest(bay, &format!("charging: {why}")),
             (false, Some(_) | None) => Ok(()),
         };
-        if let Err(why) = done {
-            tracing::warn!(%bay, "charging: its port is not switched: {why}");
-            self.believed.insert(bay.clone(), (elapsed, Some(why)));
-        }
+        let Err(why) = done else { return };
+        tracing::warn!(%bay, "charging: its port is not switched: {why}");
+        report.not_switched(!place.dark, &why);
+        // What was learnt of the hub holds for its other ports too.
+        self.believed.retain(|other, _| ports.place(other).is_none_or(|p| p.hub != place.hub));
+        self.believed.insert(bay.clone(), (elapsed, Some(why)));
     }
 }
 
 /// The cameras that are served, and whether their footage needs their power.
-fn served(dock: &Dock, view: &dyn View) -> BTreeMap<BayName, (CameraId, bool)> {
+fn served(dock: &Dock, view: &dyn View) -> Docked {
     let bays = dock.bays().iter();
     bays.map(|(name, bay)| {
         // With a broken index the daemon ends in a moment; nobody loses power for it.

@@ -164,7 +164,10 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         progress: progress.clone(),
         paused: Paused::default(),
         ports: ports.clone(),
-        batteries: Batteries::new(Duration::from_secs(config.charging.battery_poll_seconds)),
+        batteries: {
+            let (every, started) = (config.charging.battery_poll_seconds, Instant::now());
+            Batteries::new(Duration::from_secs(every), Box::new(move || started.elapsed()))
+        },
         set_clock: match config.cameras.set_clock {
             true => Some(time_zone(&config.cameras.clock_zone, "`clock_zone` under [cameras]")?),
             false => None,
@@ -277,7 +280,7 @@ fn windows(config: &Config) -> Result<Windows, DaemonError> {
 }
 
 /// The charging policy with its time zones looked up.
-fn charging_settings(config: &Config) -> Result<charging::Settings, DaemonError> {
+pub fn charging_settings(config: &Config) -> Result<charging::Settings, DaemonError> {
     let c = &config.charging;
     let shift = |shift: &config::ChargingShift| {
         Ok(charging::Shift {

@@ -91,11 +91,11 @@ fn hubs_that_do_not_switch_single_ports_are_found_out_and_everything_is_on_again
         let rig = Rig::new(switch);
         rig.usb.plug(camera("1-1.1", "A"));
         rig.usb.plug(camera("1-1.2", "B"));
-        (rig.camera("1"), rig.camera("2"));
+        rig.cameras();
         let why = rig.ports.rest(&bay("1"), "charging: full").unwrap_err();
         assert!(why.contains(expected), "{why}");
         assert!(!rig.ports.place(&bay("1")).unwrap().dark);
-        (rig.camera("1"), rig.camera("2"));
+        rig.cameras();
         let known = rig.ports.cannot_switch(&bay("2"));
         assert_eq!(known.is_some(), switch != SimSwitch::Forbidden, "{known:?}");
     }
@@ -106,7 +106,7 @@ fn a_camera_without_a_serial_number_does_not_rest_and_a_stopping_dock_wakes_all(
     let rig = Rig::new(SimSwitch::PerPort);
     rig.usb.plug(UsbDevice { serial: None, ..camera("1-1.1", "") });
     rig.usb.plug(camera("1-1.2", "B"));
-    (rig.camera("1"), rig.camera("2"));
+    rig.cameras();
     assert!(rig.ports.place(&bay("1")).unwrap().nameless);
     assert!(rig.ports.rest(&bay("1"), "charging").unwrap_err().contains("no serial number"));
     assert_eq!(rig.usb.switched(), Vec::new());
