@@ -125,6 +125,7 @@ fn segment(recording: RecordingId, camera: &CameraId, number: usize) -> Segment 
             size: 300 << 20,
             modified_ms: Some(1_700_000_000_000),
             expected: None,
+            mark: None,
         },
         trust: Trust::None,
         partial: false,
@@ -212,7 +213,7 @@ fn measure(config: &Path, folder: &Path, count: usize, segment: Uuid, run: &str)
     println!("{run}: start to first answer {ready:.2?} (bound 2 s)");
     for (name, request) in [
         ("status", Request::Status),
-        ("queue --limit 50", Request::Queue { limit: 50 }),
+        ("queue --limit 50", Request::Queue { limit: 50, offset: 0 }),
         ("why SEGMENT", Request::Why { id: segment }),
     ] {
         let (median, worst) = ask(&request);

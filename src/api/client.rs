@@ -1,7 +1,9 @@
 //! The CLI's end of the socket.
 
-use super::{Answer, Refusal, Request};
+use super::{Answer, ROWS_MAX, Refusal, Request};
+use crate::dock::report::Span;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use std::{
     io::{self, BufRead as _, BufReader, Write as _},
     os::unix::net::UnixStream,
@@ -53,6 +55,14 @@ impl Client {
         Ok(Self { stream: BufReader::new(stream) })
     }
 
+    /// How long an answer may take, instead of a minute.
+    ///
+    /// # Errors
+    /// [`ClientError::Broken`].
+    pub fn be_patient(&mut self, patience: Duration) -> Result<(), ClientError> {
+        self.stream.get_ref().set_read_timeout(Some(patience)).map_err(ClientError::Broken)
+    }
+
     /// Asks and waits for the first answer.
     ///
     /// # Errors
@@ -79,4 +89,32 @@ impl Client {
             Answer::Error(refusal) => Err(ClientError::Refused(refusal)),
         }
     }
+}
+
+/// Asks for the rows of a span, in as many answers as it takes; gives the one answer they would be.
+///
+/// # Errors
+/// [`ClientError`].
+pub fn ask_rows(
+    path: &Path,
+    Span { offset, limit }: Span,
+    request: impl Fn(Span) -> Request,
+) -> Result<Value, ClientError> {
+    let ask = |at: usize| {
+        let span = Span { offset: offset + at, limit: (limit - at).min(ROWS_MAX) };
+        Client::connect(path)?.ask::<Value>(&request(span))
+    };
+    let held = |whole: &Value| whole["rows"].as_array().map_or(0, Vec::len);
+    let mut whole = ask(0)?;
+    while whole["more"].as_u64().unwrap_or(0) > 0 && held(&whole) < limit {
+        let mut next = ask(held(&whole))?;
+        let Some(rows) = next["rows"].as_array_mut().filter(|rows| !rows.is_empty()) else { break };
+        if let Some(all) = whole["rows"].as_array_mut() {
+            all.append(rows);
+        }
+        whole["total"] = next["total"].take();
+        whole["more"] = next["more"].take();
+    }
+    whole["shown"] = json!(held(&whole));
+    Ok(whole)
 }

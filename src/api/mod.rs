@@ -11,13 +11,13 @@ mod client;
 mod peer;
 mod server;
 
-pub use client::{Client, ClientError};
+pub use client::{Client, ClientError, ask_rows};
 pub use peer::Rights;
 pub use server::{Api, serve};
 
 use crate::{
     dock::report::Filter,
-    types::{CameraId, Class, ObjectId, RecordingId, fact::Target},
+    types::{BayName, CameraId, Class, ObjectId, RecordingId, fact::Target},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,7 +27,7 @@ use uuid::Uuid;
 pub const REQUEST_BYTES_MAX: usize = 16 * 1024;
 /// Clients served at the same time; the next one waits.
 pub const CLIENTS_MAX: usize = 16;
-/// The most rows one answer holds.
+/// The most rows one answer holds; a [`crate::dock::report::Page`] says how many more there are.
 pub const ROWS_MAX: usize = 10_000;
 
 /// What can be asked.
@@ -47,10 +47,24 @@ pub enum Request {
         filter: Filter,
     },
     Queue {
+        #[serde(default)]
+        offset: usize,
         limit: usize,
     },
     Why {
         id: Uuid,
+    },
+    /// Why the light of a bay is what it is.
+    WhyBay {
+        bay: BayName,
+    },
+    /// How a camera stands, and why.
+    WhyCamera {
+        camera: CameraId,
+    },
+    /// As the two before, by a name; the answer is null when neither has it.
+    WhyNamed {
+        name: String,
     },
     /// Ids that end in these hexadecimal digits.
     Find {
@@ -61,11 +75,14 @@ pub enum Request {
     },
     /// What the release rule would do, with nothing done.
     DryRun {
+        #[serde(default)]
+        offset: usize,
         limit: usize,
     },
-    /// Lines of the custody log, as they stand on disk.
+    /// Lines of the custody log, as they stand on disk: from this one, or else the last.
     Custody {
-        from: u64,
+        #[serde(default)]
+        from: Option<u64>,
         limit: u64,
     },
     Receipt {
@@ -133,6 +150,9 @@ impl Request {
             | Self::Segments { .. }
             | Self::Queue { .. }
             | Self::Why { .. }
+            | Self::WhyBay { .. }
+            | Self::WhyCamera { .. }
+            | Self::WhyNamed { .. }
             | Self::Find { .. }
             | Self::Reconcile { .. }
             | Self::DryRun { .. }

@@ -9,7 +9,7 @@ use crate::{
     daemon::{Core, Doctor, Progress, Stopping},
     dock::{
         Command, IndexBroken, View,
-        report::{self, Filter},
+        report::{self, Filter, Page, Span},
     },
     journal::Journal,
     metrics::{self, VitalsError},
@@ -206,9 +206,33 @@ async fn reply(api: &Api, peer: &Peer, request: Request) -> Result<Value, Refusa
                 ))
             })
         }
-        Request::DryRun { limit } => {
-            let limit = limit.min(ROWS_MAX);
-            json(api.core.look(move |dock, view| report::dry_run(dock, now, view, limit)).await??)
+        Request::WhyBay { bay } => {
+            let (at, name) = (at(), bay.clone());
+            let core = &api.core;
+            let answer = core
+                .look(move |dock, view| report::explain_bay(dock, &name, &at, now, view))
+                .await??;
+            known(answer, format!("this dock has no bay {bay}"), "`bwvdock bays` lists them")
+        }
+        Request::WhyCamera { camera } => {
+            let (at, id) = (at(), camera.clone());
+            let core = &api.core;
+            let answer = core
+                .look(move |dock, view| report::explain_camera(dock, &id, &at, now, view))
+                .await??;
+            let what = format!("camera {camera} was never docked here");
+            known(answer, what, "`bwvdock reconcile` lists every camera this dock knows")
+        }
+        Request::WhyNamed { name } => {
+            let (at, core) = (at(), &api.core);
+            json(
+                core.look(move |dock, view| report::explain_named(dock, &name, &at, now, view))
+                    .await??,
+            )
+        }
+        Request::DryRun { offset, limit } => {
+            let span = Span { offset, limit: limit.min(ROWS_MAX) };
+            json(api.core.look(move |dock, view| report::dry_run(dock, now, view, span)).await??)
         }
         Request::Recordings { filter } => {
             let filter = bounded(filter);
@@ -218,8 +242,9 @@ async fn reply(api: &Api, peer: &Peer, request: Request) -> Result<Value, Refusa
             let filter = bounded(filter);
             look(api, move |view| report::segment_rows(view, &filter)).await
         }
-        Request::Queue { limit } => {
-            look(api, move |view| report::objects(view, limit.min(ROWS_MAX))).await
+        Request::Queue { offset, limit } => {
+            let span = Span { offset, limit: limit.min(ROWS_MAX) };
+            look(api, move |view| report::objects(view, span)).await
         }
         Request::Find { digits } => {
             look(api, move |view| report::find(view, &digits, FOUND_MAX)).await
@@ -249,8 +274,13 @@ async fn reply(api: &Api, peer: &Peer, request: Request) -> Result<Value, Refusa
     }
 }
 
+/// An explanation, or that there is nothing of that name.
+fn known(answer: Option<report::Explanation>, what: String, next: &str) -> Result<Value, Refusal> {
+    answer.map_or_else(|| Err(Refusal::new(what, next)), json)
+}
+
 fn bounded(filter: Filter) -> Filter {
-    Filter { limit: filter.limit.clamp(1, ROWS_MAX), ..filter }
+    Filter { limit: filter.limit.min(ROWS_MAX), ..filter }
 }
 
 fn command_of(request: Request) -> Command {
@@ -272,8 +302,11 @@ fn command_of(request: Request) -> Command {
     }
 }
 
-async fn custody(api: &Api, from: u64, limit: u64) -> Result<Value, Refusal> {
+/// Lines as they stand on disk; the list is the whole log, its first lines pruned or not.
+async fn custody(api: &Api, from: Option<u64>, limit: u64) -> Result<Value, Refusal> {
     let journal = api.journal.clone();
+    let last = journal.head().seq;
+    let from = from.unwrap_or((last + 1).saturating_sub(limit)).max(1);
     let lines = tokio::task::spawn_blocking(move || {
         let mut lines: Vec<Box<RawValue>> = Vec::new();
         journal.read(from, limit, &mut |line| {
@@ -284,7 +317,9 @@ async fn custody(api: &Api, from: u64, limit: u64) -> Result<Value, Refusal> {
         Ok::<_, crate::journal::JournalError>(lines)
     });
     let lines = lines.await.map_err(|error| Refusal::new(error.to_string(), "ask again"))?;
-    json(lines.map_err(|error| Refusal::new(error.to_string(), "look at the dock's disk"))?)
+    let lines =
+        lines.map_err(|error| Refusal::new(error.to_string(), "look at the dock's disk"))?;
+    json(Page::new(lines, from - 1, last))
 }
 
 fn receipt(api: &Api, object: ObjectId) -> Result<Value, Refusal> {

@@ -1,20 +1,20 @@
 //! Commands that ask the running daemon.
 
-use super::{Complaint, Exit, Outcome, Selection, id::GivenId, render, screens};
+use super::{
+    Complaint, Exit, Outcome, Selection, WhyOf, custody::Wanted, id::GivenId, lists, lists::Rows,
+    render, screens, watch,
+};
 use crate::{
-    api::{Client, Request},
+    api::{Client, ClientError, Request},
     daemon::Finding,
     dock::report::{
-        BayReport, CameraBalance, CameraRow, DryRun, Explanation, Filter, Kind, ObjectRow,
-        RecordingRow, SegmentRow, StatusReport,
+        BayReport, CameraBalance, CameraRow, DryRun, Explanation, Filter, Kind, ObjectRow, Page,
+        RecordingRow, SegmentRow, Span, StatusReport,
     },
-    types::{CameraId, Class, ObjectId, RecordingId, fact::Target},
+    types::{CameraId, Class, ObjectId, RecordingId, fact::Entry, fact::Target},
 };
 use serde_json::Value;
-use std::{
-    io::{IsTerminal as _, Write as _},
-    path::PathBuf,
-};
+use std::path::PathBuf;
 
 const SOCKET: &str = "/run/bwvdock/api.sock";
 const CONFIG: &str = "/etc/bwvdock/bwvdock.toml";
@@ -39,6 +39,11 @@ impl Asker {
     /// Where the daemon is asked.
     pub fn socket(&self) -> &std::path::Path {
         &self.socket
+    }
+
+    /// Whether JSON is wanted instead of words.
+    pub fn wants_json(&self) -> bool {
+        self.json
     }
 
     /// Asks for something that is not printed.
@@ -68,10 +73,12 @@ impl Asker {
         words: impl FnOnce(&T) -> String,
     ) -> Result<T, Complaint> {
         let value = self.value(request)?;
-        let typed: T = serde_json::from_value(value.clone())
-            .map_err(|error| Complaint::from(crate::api::ClientError::Garbled(error)))?;
-        let text = if self.json { render::json(&value) } else { words(&typed) };
-        render::print(&text);
+        let typed: T = serde_json::from_value(render::one_line(value.clone()))
+            .map_err(|error| Complaint::from(ClientError::Garbled(error)))?;
+        match self.json {
+            true => render::print_json(&value),
+            false => render::print(&words(&typed)),
+        }
         Ok(typed)
     }
 
@@ -99,51 +106,59 @@ impl Asker {
     }
 
     pub fn watch(&self, every: f64) -> Outcome {
-        if !(0.05..=60.0).contains(&every) {
-            let what = format!("--every {every} is not possible");
-            return Err(Complaint::new(Exit::Usage, what, "give 0.05 to 60 seconds"));
-        }
-        let mut client = Client::connect(&self.socket)?;
-        let every_ms = (every * 1000.0) as u64;
-        let mut value: Value = client.ask(&Request::Watch { every_ms })?;
-        let clear = std::io::stdout().is_terminal() && !self.json;
-        loop {
-            let text = if self.json {
-                value.to_string() + "\n"
-            } else {
-                match serde_json::from_value::<StatusReport>(value) {
-                    Ok(status) => screens::status(&status),
-                    Err(error) => return Err(crate::api::ClientError::Garbled(error).into()),
-                }
-            };
-            let mut out = std::io::stdout().lock();
-            let start = if clear { "\x1b[H\x1b[J" } else { "" };
-            // A closed pipe is how a watch in a script ends.
-            if write!(out, "{start}{text}").and_then(|()| out.flush()).is_err() {
-                return Ok(Exit::Fine);
-            }
-            value = client.next_answer()?;
-        }
+        watch::watch(&self.socket, every, self.json)
+    }
+
+    /// Asks for the rows of a list and prints them.
+    fn list<T: serde::de::DeserializeOwned>(
+        &self,
+        rows: &Rows,
+        request: impl Fn(Span) -> Request,
+        words: impl FnOnce(&T) -> String,
+    ) -> Outcome {
+        let value = lists::ask(self, rows, request)?;
+        lists::show(self, &value, words)?;
+        Ok(Exit::Fine)
     }
 
     pub fn recordings(&self, selection: Selection) -> Outcome {
-        let request = Request::Recordings { filter: self.filter(selection)? };
-        self.show(&request, |rows: &Vec<RecordingRow>| screens::recordings(rows))?;
-        Ok(Exit::Fine)
+        let (filter, rows) = self.filter(selection)?;
+        let request = |span| Request::Recordings { filter: within(&filter, span) };
+        self.list(&rows, request, |page: &Page<RecordingRow>| screens::recordings(page))
     }
 
     pub fn segments(&self, selection: Selection) -> Outcome {
-        let request = Request::Segments { filter: self.filter(selection)? };
-        self.show(&request, |rows: &Vec<SegmentRow>| screens::segments(rows))?;
+        let (filter, rows) = self.filter(selection)?;
+        let request = |span| Request::Segments { filter: within(&filter, span) };
+        self.list(&rows, request, |page: &Page<SegmentRow>| screens::segments(page))
+    }
+
+    pub fn queue(&self, rows: &Rows) -> Outcome {
+        let request = |Span { offset, limit }| Request::Queue { offset, limit };
+        self.list(rows, request, |page: &Page<ObjectRow>| screens::queue(page))
+    }
+
+    pub fn why(&self, of: WhyOf) -> Outcome {
+        let request = match of {
+            WhyOf { bay: Some(bay), .. } => Request::WhyBay { bay },
+            WhyOf { camera: Some(camera), .. } => Request::WhyCamera { camera },
+            WhyOf { what, .. } => return self.why_of(&what.unwrap_or_default()),
+        };
+        self.show(&request, |answer: &Explanation| screens::why(answer))?;
         Ok(Exit::Fine)
     }
 
-    pub fn queue(&self, limit: usize) -> Outcome {
-        self.show(&Request::Queue { limit }, |rows: &Vec<ObjectRow>| screens::queue(rows))?;
-        Ok(Exit::Fine)
-    }
-
-    pub fn why(&self, id: &GivenId) -> Outcome {
+    /// A plain word: the name of a bay or a camera before the end of an id.
+    fn why_of(&self, what: &str) -> Outcome {
+        let request = Request::WhyNamed { name: what.to_owned() };
+        if self.ask::<Option<Explanation>>(&request)?.is_some() {
+            self.show(&request, |answer: &Explanation| screens::why(answer))?;
+            return Ok(Exit::Fine);
+        }
+        let id: GivenId = what.parse().map_err(|words: String| {
+            let what = format!("this dock knows no bay and no camera {what:?}, and {words}");
+            Complaint::new(Exit::Refused, what, "`bwvdock bays` and `reconcile` list the names")
+        })?;
         let id = id.resolve(self, &[Kind::Recording, Kind::Segment, Kind::Object])?;
         self.show(&Request::Why { id }, |answer: &Explanation| screens::why(answer))?;
         Ok(Exit::Fine)
@@ -157,9 +172,9 @@ impl Asker {
         Ok(if clean { Exit::Fine } else { Exit::Differs })
     }
 
-    pub fn dry_run(&self, limit: usize) -> Outcome {
-        self.show(&Request::DryRun { limit }, |run: &DryRun| screens::dry_run(run))?;
-        Ok(Exit::Fine)
+    pub fn dry_run(&self, rows: &Rows) -> Outcome {
+        let request = |Span { offset, limit }| Request::DryRun { offset, limit };
+        self.list(rows, request, |run: &DryRun| screens::dry_run(run))
     }
 
     pub fn doctor(&self) -> Outcome {
@@ -173,30 +188,22 @@ impl Asker {
         let object = ObjectId(object.resolve(self, &[Kind::Object])?);
         let text: String = self.ask(&Request::Receipt { object })?;
         // The receipt is JSON already, and its exact bytes are what is signed.
-        render::print(&text);
+        render::print_exact(&text);
         Ok(Exit::Fine)
     }
 
-    pub fn custody_show(&self, from: Option<u64>, limit: u64) -> Outcome {
-        let from = match from {
-            Some(from) => from,
-            None => {
-                let status: StatusReport = self.ask(&Request::Status)?;
-                (status.custody_seq + 1).saturating_sub(limit).max(1)
-            }
-        };
-        let request = Request::Custody { from, limit };
-        self.show(&request, |lines: &Vec<crate::types::fact::Entry>| screens::custody(lines))?;
+    pub fn custody_show(&self, wanted: Wanted) -> Outcome {
+        let value = wanted.ask(self)?;
+        lists::show(self, &value, |page: &Page<Entry>| screens::custody(page))?;
         Ok(Exit::Fine)
     }
 
     fn command(&self, request: &Request) -> Outcome {
         let words = self.value(request)?;
-        let text = match (&words, self.json) {
-            (Value::String(words), false) => format!("{words}\n"),
-            (words, _) => render::json(words),
-        };
-        render::print(&text);
+        match (&words, self.json) {
+            (Value::String(words), false) => render::print(words),
+            (words, _) => render::print_json(words),
+        }
         Ok(Exit::Fine)
     }
 
@@ -228,14 +235,20 @@ impl Asker {
         self.command(&Request::Release)
     }
 
-    fn filter(&self, selection: Selection) -> Result<Filter, Complaint> {
+    fn filter(&self, selection: Selection) -> Result<(Filter, Rows), Complaint> {
         let vanished = selection.vanished.then_some(crate::dock::Stage::Vanished);
-        Ok(Filter {
+        let filter = Filter {
             camera: selection.camera,
             recording: selection.recording.map(|id| self.recording(&id)).transpose()?,
             stage: selection.stage.or(vanished),
             unsound: selection.unsound,
-            limit: selection.limit,
-        })
+            offset: 0,
+            limit: 0,
+        };
+        Ok((filter, selection.rows))
     }
+}
+
+fn within(filter: &Filter, Span { offset, limit }: Span) -> Filter {
+    Filter { offset, limit, ..filter.clone() }
 }

@@ -37,6 +37,7 @@ pub enum BaysVerb {
     Ports,
     /// Print the udev rules for the bays of a configuration
     Udev {
+        /// The configuration that names the bays
         #[arg(long, value_name = "FILE", default_value = CONFIG)]
         config: PathBuf,
     },
@@ -97,7 +98,7 @@ pub fn learn(args: LearnArgs, socket: &Path, as_json: bool) -> Outcome {
     if as_json {
         let rows: Vec<_> =
             map.iter().map(|(bay, port)| json!({ "name": bay, "port": port })).collect();
-        render::print(&render::json(&json!({ "bays": rows, "written": written })));
+        render::print_json(&json!({ "bays": rows, "written": written }));
         return Ok(Exit::Fine);
     }
     let rows: String =

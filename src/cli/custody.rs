@@ -1,13 +1,16 @@
 //! The custody log, read and verified from a folder: no daemon, no network.
 
-use super::{Complaint, Exit, Outcome, render, screens};
+use super::{Complaint, Exit, Outcome, ask::Asker, lists, render, screens};
 use crate::{
+    api::{ROWS_MAX, Request},
     custody::receipt::Receipt,
+    dock::report::{Page, Span, StatusReport},
     journal::offline::{self, Anchored},
     types::fact::Entry,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
+    collections::VecDeque,
     fs, io,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -39,14 +42,64 @@ fn must_hold_a_log(dir: &Path) -> Result<(), Complaint> {
     ))
 }
 
-pub fn show(dir: &Path, from: Option<u64>, limit: u64, as_json: bool) -> Outcome {
-    let mut lines: Vec<Entry> = Vec::new();
-    let mut bad = None;
-    let from = from.unwrap_or(1);
+/// Which lines are wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// None: the last ones.
+    from: Option<u64>,
+    limit: usize,
+}
+
+impl Wanted {
+    pub fn new(from: Option<u64>, limit: usize, all: bool) -> Self {
+        match all {
+            true => Self { from: Some(1), limit: usize::MAX },
+            false => Self { from, limit },
+        }
+    }
+
+    /// Asks the daemon, in as many answers as it takes.
+    ///
+    /// # Errors
+    /// A [`Complaint`].
+    pub fn ask(self, asker: &Asker) -> Result<Value, Complaint> {
+        let from = match (self.from, self.limit <= ROWS_MAX) {
+            (None, true) => None,
+            (Some(from), _) => Some(from.max(1)),
+            // So many last lines come in several answers: where they begin must be known first.
+            (None, false) => {
+                let status: StatusReport = asker.ask(&Request::Status)?;
+                Some((status.custody_seq + 1).saturating_sub(self.limit as u64).max(1))
+            }
+        };
+        lists::ask_span(asker, Span::from(self.limit), |Span { offset, limit }| Request::Custody {
+            from: from.map(|from| from + offset as u64),
+            limit: limit as u64,
+        })
+    }
+}
+
+/// Prints lines of a copy of the log, up to the first bad one.
+pub fn show(dir: &Path, wanted: Wanted, as_json: bool) -> Outcome {
     must_hold_a_log(dir)?;
-    offline::read(dir, from, limit, &mut |line| match line.entry {
+    let from = wanted.from.unwrap_or(1);
+    let mut lines: VecDeque<Entry> = VecDeque::new();
+    let (mut total, mut bad) = (0, None);
+    offline::read(dir, 1, u64::MAX, &mut |line| match line.entry {
         Ok(entry) => {
-            lines.push(entry);
+            total = entry.seq;
+            match (wanted.from, lines.len() < wanted.limit) {
+                (Some(_), fits) if fits && entry.seq >= from => lines.push_back(entry),
+                (Some(_), _) => {}
+                (None, fits) => {
+                    if !fits {
+                        lines.pop_front();
+                    }
+                    if wanted.limit > 0 {
+                        lines.push_back(entry);
+                    }
+                }
+            }
             ControlFlow::Continue(())
         }
         Err(error) => {
@@ -55,20 +108,27 @@ pub fn show(dir: &Path, from: Option<u64>, limit: u64, as_json: bool) -> Outcome
         }
     })
     .map_err(|error| no_log(dir, &error))?;
-    if as_json {
-        let rows: Result<Vec<_>, _> = lines.iter().map(serde_json::to_value).collect();
-        render::print(&render::json(&serde_json::Value::Array(rows.unwrap_or_default())));
-    } else {
-        render::print(&screens::custody(&lines));
-    }
-    match bad {
-        None => Ok(Exit::Fine),
-        Some(what) => Err(Complaint::new(
+    let offset = lines.front().map_or(from, |first| first.seq).saturating_sub(1);
+    let page = Page::new(Vec::from(lines), offset, total);
+    let bad = bad.map(|what| {
+        Complaint::new(
             Exit::Differs,
             what,
-            "everything from this line on is not proved; `bwvdock custody verify` tells more",
-        )),
+            "this line or the one before it was changed, and nothing from there on is proved; \
+             `bwvdock custody verify` tells more",
+        )
+    });
+    match (bad, as_json) {
+        (None, true) => render::print_json(&json!(page)),
+        (None, false) => render::print(&screens::custody(&page)),
+        // One object: the lines before it come with what is wrong.
+        (Some(complaint), true) => return Err(complaint.with("lines", json!(page))),
+        (Some(complaint), false) => {
+            render::print(&screens::custody(&page));
+            return Err(complaint);
+        }
     }
+    Ok(Exit::Fine)
 }
 
 pub fn verify(dir: &Path, receipts: &[PathBuf], as_json: bool) -> Outcome {
@@ -118,13 +178,13 @@ pub fn verify(dir: &Path, receipts: &[PathBuf], as_json: bool) -> Outcome {
     }
     let whole = problems.is_empty();
     if as_json {
-        render::print(&render::json(&json!({
+        render::print_json(&json!({
             "whole": whole,
             "lines": report.lines,
             "head": { "seq": report.head.seq, "hash": report.head.hash },
             "anchors": anchors.len(),
             "problems": problems,
-        })));
+        }));
     } else if whole {
         let against = match anchors.len() as u64 {
             0 => "no --receipt was given, so a cut-off end would not show".to_owned(),

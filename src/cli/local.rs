@@ -4,7 +4,7 @@ use super::{Complaint, Exit, Outcome, render};
 use crate::{
     config::{self, Config, LoadError},
     custody::receipt::{DockKey, Receipt, ReceiptError},
-    daemon::{self, chain},
+    daemon::{self, Looker, Problem, Unready, chain},
     seal::Identity,
     types::{Sha256Digest, fact::Hashed},
 };
@@ -17,20 +17,40 @@ use std::{
 };
 
 pub(super) fn load(file: &Path) -> Result<Config, Complaint> {
-    config::load(file).map_err(|error| {
-        let next = match &error {
-            LoadError::Read { .. } => {
-                "`bwvdock config show --default` prints a configuration to start from".to_owned()
+    config::load(file).map_err(|error| unready(file, error.into()))
+}
+
+/// Everything that is wrong, and what to do about each.
+fn unready(file: &Path, error: Unready) -> Complaint {
+    let again = format!("`bwvdock config check {}`", file.display());
+    let problems = match &error {
+        Unready::Load(LoadError::Config { source, .. }) => json!(source.0),
+        Unready::Load(error) => json!([{ "what": chain(error), "next": error.next_step() }]),
+        Unready::Problems(all) => json!(all),
+    };
+    let (what, next) = match error {
+        Unready::Load(LoadError::Read { .. }) => (
+            chain(&error),
+            "`bwvdock config show --default` prints a configuration to start from".to_owned(),
+        ),
+        Unready::Load(_) => (chain(&error), format!("mend it, then {again}")),
+        Unready::Problems(all) => match all.as_slice() {
+            [one] => (one.what.clone(), format!("{}; then {again}", one.next)),
+            all => {
+                let mut what = format!("{}: {} problems:", file.display(), all.len());
+                for Problem { what: one, next } in all {
+                    what.push_str(&format!("\n  {one}\n    -> {next}"));
+                }
+                (what, format!("mend them, then {again}"))
             }
-            _ => format!("mend it, then `bwvdock config check {}`", file.display()),
-        };
-        Complaint::new(Exit::Usage, chain(&error), next)
-    })
+        },
+    };
+    Complaint::new(Exit::Usage, what, next).with("problems", problems)
 }
 
 pub fn daemon(file: &Path) -> Outcome {
-    let config = load(file)?;
-    daemon::run(config).map(|()| Exit::Fine).map_err(|error| {
+    let ready = daemon::examine(file, Looker::Daemon).map_err(|error| unready(file, error))?;
+    daemon::run(ready).map(|()| Exit::Fine).map_err(|error| {
         let next = error.next_step().to_owned();
         let exit = match error {
             daemon::DaemonError::Load(_) | daemon::DaemonError::Settings { .. } => Exit::Usage,
@@ -41,42 +61,47 @@ pub fn daemon(file: &Path) -> Outcome {
 }
 
 pub fn config_check(file: &Path, as_json: bool) -> Outcome {
-    let config = load(file)?;
-    let zones = config.transfer.windows.iter().map(|window| window.time_zone.as_str());
-    if let Some(zone) = daemon::unknown_zones(zones).next() {
-        return Err(Complaint::new(
-            Exit::Usage,
-            format!("{}: there is no time zone {zone}", file.display()),
-            "correct `time_zone` under [[transfer.windows]]: names are as in \"Europe/London\"",
-        ));
-    }
-    let warnings = config.warnings();
+    let ready = daemon::examine(file, Looker::Person).map_err(|error| unready(file, error))?;
+    let (config, warnings) = (ready.config(), ready.config().warnings());
+    let notes: Vec<_> = ready.notes().iter().cloned().chain(other_user()).collect();
     if as_json {
-        render::print(&render::json(&json!({ "fine": true, "warnings": warnings })));
+        render::print_json(&json!({ "fine": true, "warnings": warnings, "notes": notes }));
     } else {
         let bays = render::count(config.bays.len() as u64, "bay", "bays");
         let mut text = format!("{}: fine; dock {}, {bays}\n", file.display(), config.dock.id);
         warnings.iter().for_each(|warning| text.push_str(&format!("! {warning}\n")));
+        notes.iter().for_each(|note| text.push_str(&format!("  {note}\n")));
         render::print(&text);
     }
     Ok(Exit::Fine)
 }
 
-pub fn config_default() -> Outcome {
-    render::print(config::DEFAULT_TOML);
-    Ok(Exit::Fine)
+/// Root may read everything, the service may not.
+fn other_user() -> Option<String> {
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let service = users.lines().any(|line| line.starts_with("bwvdock:"));
+    let words = "seen with the rights of root; `sudo -u bwvdock bwvdock config check` sees with \
+                 those of the service";
+    (service && rustix::process::geteuid().is_root()).then(|| words.to_owned())
+}
+
+/// The manual; as JSON, the values that hold where nothing else is written.
+pub fn config_default(as_json: bool) -> Outcome {
+    show_toml(config::DEFAULT_TOML, as_json)
 }
 
 pub fn config_show(file: &Path, as_json: bool) -> Outcome {
-    let text = load(file)?.to_toml();
-    if as_json {
-        let value: serde_json::Value = toml::from_str(&text).map_err(|error| {
-            Complaint::new(Exit::Failed, error.to_string(), "ask without --json")
-        })?;
-        render::print(&render::json(&value));
-    } else {
-        render::print(&text);
+    show_toml(&load(file)?.to_toml(), as_json)
+}
+
+fn show_toml(text: &str, as_json: bool) -> Outcome {
+    if !as_json {
+        render::print_exact(text);
+        return Ok(Exit::Fine);
     }
+    let value: serde_json::Value = toml::from_str(text)
+        .map_err(|error| Complaint::new(Exit::Failed, error.to_string(), "ask without --json"))?;
+    render::print_json(&value);
     Ok(Exit::Fine)
 }
 
@@ -120,7 +145,7 @@ pub fn generate_dock_key(out: &Path, as_json: bool) -> Outcome {
     let pem = key.public_pem();
     fs::write(&public, &pem).map_err(|error| cannot_write(&public, &error))?;
     if as_json {
-        render::print(&render::json(&json!({ "private": out, "public": public, "pem": pem })));
+        render::print_json(&json!({ "private": out, "public": public, "pem": pem }));
     } else {
         render::print(&format!(
             "private key  {}  (keep it on this dock only)\npublic key   {}  (give it to whoever \
@@ -142,7 +167,7 @@ pub fn generate_identity(out: &Path, as_json: bool) -> Outcome {
     write_secret(out, identity.file_text(jiff::Timestamp::now()).as_bytes())?;
     let public = identity.public();
     if as_json {
-        render::print(&render::json(&json!({ "identity": out, "recipient": public })));
+        render::print_json(&json!({ "identity": out, "recipient": public }));
     } else {
         render::print(&format!(
             "identity   {}  (opens footage: never keep it on a dock)\nrecipient  {public}  (goes \
@@ -201,12 +226,12 @@ pub fn receipt_verify(
         }
     }
     if as_json {
-        render::print(&render::json(&json!({
+        render::print_json(&json!({
             "holds": true,
             "key_trusted": key.is_some(),
             "object_checked": object.is_some(),
             "receipt": receipt,
-        })));
+        }));
     } else {
         let signed = match key {
             Some(key) => format!("signed by the key in {}", key.display()),

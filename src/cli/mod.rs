@@ -1,90 +1,36 @@
 //! The command line: one binary, plain words for people, `--json` for machines.
 //!
-//! stdout is data, stderr is words. An error is two lines: what happened, what to do.
-//! Exit status: see [`Exit`].
+//! stdout is data, stderr is words. An error is two lines, what happened and what to do, or with
+//! `--json` one object: see [`Complaint`]. Exit status: see [`Exit`].
 
 mod ask;
 mod battery;
 mod bays;
+mod complaint;
 mod custody;
+mod fold;
 mod health;
 mod id;
+mod lists;
 mod local;
+mod picture;
 pub mod render;
 mod screens;
 mod store;
+mod table;
+mod usage;
+mod watch;
 
 use crate::{
-    api::ClientError,
     dock::report::Kind,
-    types::{CameraId, Class, SegmentId, fact::Target},
+    types::{BayName, CameraId, Class, SegmentId, fact::Target},
 };
 use ask::Asker;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
+pub use complaint::{Complaint, Exit};
 use id::GivenId;
+use lists::Rows;
 use std::{path::PathBuf, process::ExitCode};
-
-/// What the exit status says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// Done, or everything agrees.
-    Fine = 0,
-    /// The answer is "no": a check found a difference, a verification failed.
-    Differs = 1,
-    /// The command line, the configuration or an argument is wrong.
-    Usage = 2,
-    /// No dock answers.
-    Unreachable = 3,
-    /// The dock refused: missing rights, or not possible now.
-    Refused = 4,
-    /// Anything else went wrong.
-    Failed = 5,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
-    }
-}
-
-/// Something a person must be told: what happened, what to do, and the exit status.
-#[derive(Debug)]
-pub struct Complaint {
-    pub what: String,
-    pub next: String,
-    pub exit: Exit,
-}
-
-impl Complaint {
-    pub fn new(exit: Exit, what: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { what: what.into(), next: next.into(), exit }
-    }
-}
-
-impl From<ClientError> for Complaint {
-    fn from(error: ClientError) -> Self {
-        let what = crate::daemon::chain(&error);
-        match error {
-            ClientError::Unreachable { .. } => Self::new(
-                Exit::Unreachable,
-                what,
-                "start it (`systemctl start bwvdock`), or name its socket with --socket",
-            ),
-            ClientError::Forbidden { .. } => Self::new(
-                Exit::Refused,
-                what,
-                "ask an administrator for the rights to its folder, or use sudo",
-            ),
-            ClientError::Refused(refusal) => Self::new(Exit::Refused, refusal.what, refusal.next),
-            ClientError::Broken(_) => {
-                Self::new(Exit::Failed, what, "`journalctl -u bwvdock` says why, then ask again")
-            }
-            ClientError::Garbled(_) => {
-                Self::new(Exit::Failed, what, "use the bwvdock that runs as the daemon")
-            }
-        }
-    }
-}
 
 type Outcome = Result<Exit, Complaint>;
 
@@ -118,7 +64,9 @@ enum Verb {
     },
     /// The dock at a glance
     Status,
-    /// What is in the bays, and whether it may be taken; with a command: which ports they are
+    /// What is in the bays, and whether it may be taken
+    ///
+    /// With a command: which ports are the bays, and how they are found out.
     Bays {
         #[command(subcommand)]
         verb: Option<bays::BaysVerb>,
@@ -132,6 +80,9 @@ enum Verb {
         csv: bool,
     },
     /// The status, again and again
+    ///
+    /// On a terminal it fills the screen until Ctrl-C; elsewhere it writes one picture a change, or
+    /// with --json one line a look.
     Watch {
         /// Seconds between two looks
         #[arg(long, default_value_t = 2.0, value_name = "SECONDS")]
@@ -142,82 +93,101 @@ enum Verb {
     /// Files of recordings: where they stand and what their check said
     Segments(Selection),
     /// What waits for the store, in order
-    Queue {
-        #[arg(long, default_value_t = 50)]
-        limit: usize,
-    },
+    Queue(Rows),
     /// Why something waits or is stuck, and what to do
-    Why {
-        /// Id of a segment, a recording or a sealed object; its last digits will do
-        id: GivenId,
-    },
-    /// Stop copying, sending and erasing; the whole dock if nothing is named, as a pause only costs
-    /// time (whatever runs ends between two parts)
+    Why(WhyOf),
+    /// Stop copying, sending and erasing for a while
+    ///
+    /// The whole dock if nothing is named, as a pause only costs time. What runs ends between two
+    /// parts.
     Pause {
         #[command(flatten)]
         what: Whom,
-        #[arg(long, default_value = "no reason given", value_parser = NonEmptyStringValueParser::new())]
+        /// Why; it goes into the custody log
+        #[arg(long, value_name = "WORDS", default_value = "no reason given",
+              value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
-    /// Go on after a pause; the whole dock if nothing is named
+    /// Go on after a pause
+    ///
+    /// The whole dock if nothing is named.
     Resume {
         #[command(flatten)]
         what: Whom,
-        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        /// Why; it goes into the custody log
+        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
         reason: Option<String>,
     },
-    /// Try again now what waits for a later attempt; read again what failed its check. The whole
-    /// dock if nothing is named
+    /// Try again now what waits or failed
+    ///
+    /// What waits for a later attempt is tried at once; what failed its check, and nobody has
+    /// acknowledged, is read again. The whole dock, with the cameras in it, if nothing is named.
     Retry {
         #[command(flatten)]
         what: Whom,
-        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        /// Why; it goes into the custody log
+        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
         reason: Option<String>,
     },
-    /// Keep something on its camera, whatever the release rule says; what, must be named
+    /// Keep something on its camera, whatever the release rule says
+    ///
+    /// What is held must be named; --all is the whole dock.
     Hold {
         #[command(flatten)]
         what: Whom,
-        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        /// Why; it goes into the custody log
+        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
-    /// Take a hold back; which, must be named
+    /// Take a hold back
+    ///
+    /// Which, must be named; --all is that of the whole dock, not those of its parts.
     Unhold {
         #[command(flatten)]
         what: Whom,
-        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        /// Why; it goes into the custody log
+        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
-    /// Say that it is known what is wrong with a camera, and why; it alarms nobody any more
+    /// Say that it is known what is wrong with a camera, and why
+    ///
+    /// It stays in the books and in the custody log, but turns no bay red any more.
     Acknowledge {
-        #[arg(long)]
+        /// Id of the camera
+        #[arg(long, value_name = "ID")]
         camera: CameraId,
         /// Only what has this in its words (`bwvdock reconcile` names everything)
         #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
         only: Option<String>,
-        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        /// Why; it goes into the custody log
+        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
     /// Mark a recording as evidence, or take the mark back
     Flag {
         /// Id of the recording; its last digits will do
         recording: GivenId,
+        /// What it is to be
         #[arg(long, value_enum, default_value_t = Mark::Evidential)]
         class: Mark,
-        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        /// Why; it goes into the custody log
+        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
-    /// Release what the rule allows; or only show what it would say
+    /// Release what the rule allows, or only show what it would say
     Release {
         /// Print the rule and its verdict on each file; change nothing
         #[arg(long)]
         dry_run: bool,
-        #[arg(long, default_value_t = 200)]
-        limit: usize,
+        #[command(flatten)]
+        rows: Rows,
     },
-    /// Per camera: on camera, copied, stored, released, outstanding (exit 1 if they differ)
+    /// Per camera: on camera, copied, stored, released, outstanding
+    ///
+    /// And what needs a person. Exit status 1 if anything differs.
     Reconcile {
-        #[arg(long)]
+        /// Only this camera
+        #[arg(long, value_name = "ID")]
         camera: Option<CameraId>,
     },
     /// The custody log
@@ -248,11 +218,13 @@ enum Verb {
 /// Which rows are wanted.
 #[derive(Debug, Args)]
 struct Selection {
-    #[arg(long)]
+    /// Only of this camera
+    #[arg(long, value_name = "ID")]
     camera: Option<CameraId>,
-    #[arg(long)]
+    /// Only of this recording; the last digits of its id will do
+    #[arg(long, value_name = "ID")]
     recording: Option<GivenId>,
-    /// seen, sealed, stored, receipted, releasing, released or vanished
+    /// Only what is there: seen, sealed, stored, receipted, releasing, released or vanished
     #[arg(long, value_parser = render::stage)]
     stage: Option<crate::dock::Stage>,
     /// Only what failed its check
@@ -261,21 +233,37 @@ struct Selection {
     /// Only what left its camera by another hand
     #[arg(long)]
     vanished: bool,
-    #[arg(long, default_value_t = 50)]
-    limit: usize,
+    #[command(flatten)]
+    rows: Rows,
+}
+
+/// What `why` is about.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct WhyOf {
+    /// Name of a bay or a camera; or id of a segment, a recording or a sealed object, of which the
+    /// last digits will do
+    what: Option<String>,
+    /// Name of a bay
+    #[arg(long, value_name = "NAME")]
+    bay: Option<BayName>,
+    /// Id of a camera
+    #[arg(long, value_name = "ID")]
+    camera: Option<CameraId>,
 }
 
 /// What a command is about.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 struct Whom {
-    #[arg(long)]
+    /// Everything of this camera
+    #[arg(long, value_name = "ID")]
     camera: Option<CameraId>,
     /// Id of a recording; its last digits will do
-    #[arg(long)]
+    #[arg(long, value_name = "ID")]
     recording: Option<GivenId>,
     /// Id of a segment; its last digits will do
-    #[arg(long)]
+    #[arg(long, value_name = "ID")]
     segment: Option<GivenId>,
     /// The whole dock
     #[arg(long)]
@@ -328,11 +316,15 @@ impl From<Mark> for Class {
 enum CustodyVerb {
     /// Print lines of the log: who did what, when, and why
     Show {
-        /// First sequence number [default: the last lines]
-        #[arg(long)]
+        /// The first line wanted, by its number [default: the last lines]
+        #[arg(long, value_name = "LINE")]
         from: Option<u64>,
-        #[arg(long, default_value_t = 40)]
-        limit: u64,
+        /// Show at most so many
+        #[arg(long, value_name = "N", default_value_t = 40)]
+        limit: usize,
+        /// Show the whole log
+        #[arg(long, conflicts_with_all = ["from", "limit"])]
+        all: bool,
         /// Read a copy of the log in this folder instead of asking the daemon
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
@@ -345,12 +337,15 @@ enum CustodyVerb {
         #[arg(long = "receipt", value_name = "FILE", num_args = 1..)]
         receipts: Vec<PathBuf>,
     },
-    /// Go on with damage that was looked at: it stays in the log, and stops releasing no more.
-    /// First look (`doctor`, `custody verify`) and put missing files back if there are copies
+    /// Go on with damage that was looked at
+    ///
+    /// It stays in the log, and stops releasing no more. First look (`doctor`, `custody verify`),
+    /// and put missing files back if there are copies.
     Accept {
         /// The line at which the damage begins, as `doctor` names it
         line: u64,
-        #[arg(long, value_parser = NonEmptyStringValueParser::new())]
+        /// Why; it goes into the custody log
+        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
         reason: String,
     },
 }
@@ -364,6 +359,7 @@ enum ReceiptVerb {
     },
     /// Check a receipt's signature, and the sealed object against it
     Verify {
+        /// The receipt, as `receipt show` prints it or the store keeps it
         file: PathBuf,
         /// The dock's public key (PEM); without it the key inside the receipt is used
         #[arg(long, value_name = "FILE")]
@@ -376,8 +372,9 @@ enum ReceiptVerb {
 
 #[derive(Debug, Subcommand)]
 enum StoreVerb {
-    /// What the store really enforces, asked with wrong requests on purpose, and what that means
-    /// (exit 1 if evidence could not be sent, proved or kept there)
+    /// What the store really enforces, asked with wrong requests on purpose
+    ///
+    /// And what that means. Exit status 1 if evidence could not be sent, proved or kept there.
     Probe {
         /// The configuration; needs no running dock
         #[arg(long, value_name = "FILE", default_value = "/etc/bwvdock/bwvdock.toml")]
@@ -387,13 +384,17 @@ enum StoreVerb {
 
 #[derive(Debug, Subcommand)]
 enum ConfigVerb {
-    /// Check a configuration: every problem at once, each with its line
+    /// Check a configuration and the files it names: every problem at once
+    ///
+    /// It finds what a start would refuse, with the rights of whoever asks, and changes nothing.
     Check {
+        /// The configuration
         #[arg(default_value = "/etc/bwvdock/bwvdock.toml")]
         file: PathBuf,
     },
     /// Print the configuration in force, or the commented default
     Show {
+        /// The configuration
         #[arg(default_value = "/etc/bwvdock/bwvdock.toml")]
         file: PathBuf,
         /// The manual: every key with its default
@@ -419,8 +420,11 @@ enum KeyKind {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// An age identity that opens footage. Make it on a machine that is no dock, and keep it there
+    /// An age identity that opens footage
+    ///
+    /// Make it on a machine that is no dock, and keep it there.
     Identity {
+        /// Where the identity goes; whoever has it opens all footage sealed to it
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
@@ -428,14 +432,15 @@ enum KeyKind {
 
 /// Runs the command line; what is said goes to stdout and stderr.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage::answer(&error, &arguments),
+    };
+    let as_json = cli.json;
     match run(cli) {
         Ok(exit) => exit.into(),
-        Err(Complaint { what, next, exit }) => {
-            eprintln!("bwvdock: {what}");
-            eprintln!("  -> {next}");
-            exit.into()
-        }
+        Err(complaint) => complaint.say(as_json),
     }
 }
 
@@ -454,14 +459,14 @@ fn run(cli: Cli) -> Outcome {
             bays::learn(args, asker.socket(), cli.json)
         }
         Verb::Bays { verb: Some(bays::BaysVerb::Ports) } => bays::ports(cli.json),
-        Verb::Bays { verb: Some(bays::BaysVerb::Udev { config }) } => bays::udev(&config),
+        Verb::Bays { verb: Some(bays::BaysVerb::Udev { config }) } => bays::udev(&config, cli.json),
         Verb::Health => asker.health(),
         Verb::Cameras { csv } => asker.cameras(csv),
         Verb::Watch { every } => asker.watch(every),
         Verb::Recordings(selection) => asker.recordings(selection),
         Verb::Segments(selection) => asker.segments(selection),
-        Verb::Queue { limit } => asker.queue(limit),
-        Verb::Why { id } => asker.why(&id),
+        Verb::Queue(rows) => asker.queue(&rows),
+        Verb::Why(of) => asker.why(of),
         Verb::Pause { what, reason } => asker.pause(what.target(&asker)?, reason),
         Verb::Resume { what, reason } => asker.resume(what.target(&asker)?, reason),
         Verb::Retry { what, reason } => asker.retry(what.target(&asker)?, reason),
@@ -471,14 +476,20 @@ fn run(cli: Cli) -> Outcome {
         Verb::Flag { recording, class, reason } => {
             asker.flag(asker.recording(&recording)?, class.into(), reason)
         }
-        Verb::Release { dry_run: true, limit } => asker.dry_run(limit),
+        Verb::Release { dry_run: true, rows } => asker.dry_run(&rows),
+        Verb::Release { dry_run: false, rows } if rows.are_named() => Err(Complaint::new(
+            Exit::Usage,
+            "--limit, --offset and --all say what --dry-run shows; nothing was released",
+            "give them with --dry-run, or leave them out",
+        )),
         Verb::Release { dry_run: false, .. } => asker.release(),
         Verb::Reconcile { camera } => asker.reconcile(camera),
-        Verb::Custody(CustodyVerb::Show { from, limit, dir: None }) => {
-            asker.custody_show(from, limit)
-        }
-        Verb::Custody(CustodyVerb::Show { from, limit, dir: Some(dir) }) => {
-            custody::show(&dir, from, limit, cli.json)
+        Verb::Custody(CustodyVerb::Show { from, limit, all, dir }) => {
+            let wanted = custody::Wanted::new(from, limit, all);
+            match dir {
+                None => asker.custody_show(wanted),
+                Some(dir) => custody::show(&dir, wanted, cli.json),
+            }
         }
         Verb::Custody(CustodyVerb::Accept { line, reason }) => asker.accept_damage(line, reason),
         Verb::Custody(CustodyVerb::Verify { dir, receipts }) => {
@@ -490,7 +501,7 @@ fn run(cli: Cli) -> Outcome {
         }
         Verb::Store(StoreVerb::Probe { config }) => store::probe(&config, cli.json),
         Verb::Config(ConfigVerb::Check { file }) => local::config_check(&file, cli.json),
-        Verb::Config(ConfigVerb::Show { default: true, .. }) => local::config_default(),
+        Verb::Config(ConfigVerb::Show { default: true, .. }) => local::config_default(cli.json),
         Verb::Config(ConfigVerb::Show { file, .. }) => local::config_show(&file, cli.json),
         Verb::Keys(KeysVerb::Generate { which: KeyKind::Dock { out } }) => {
             local::generate_dock_key(&out, cli.json)

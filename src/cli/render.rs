@@ -1,12 +1,43 @@
 //! Small shared pieces of what people see: sizes, times, tables.
 
-use crate::dock::Stage;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use super::{fold::hung, table};
+use crate::{dock::Stage, types::plain};
 use jiff::{Timestamp, tz::TimeZone};
-use std::io::Write as _;
+use rustix::termios::tcgetwinsize;
+use std::{io::Write as _, os::fd::AsFd};
 
-/// Prints and does not mind a closed pipe (`| head`).
+/// Prints words for people, with nothing in them that could steer a terminal or turn text around:
+/// the one way to a screen, whoever the words are from.
+/// Folded to the terminal, if it goes to one.
 pub fn print(text: &str) {
+    print_exact(&shown(text, columns(&std::io::stdout())));
+}
+
+/// As [`print`], on stderr.
+pub fn print_error(text: &str) {
+    let text = shown(text, columns(&std::io::stderr()));
+    // Nobody may be listening any more.
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+fn shown(text: &str, columns: Option<usize>) -> String {
+    let text = plain(text);
+    columns.map_or_else(|| text.to_string(), |columns| hung(&text, columns))
+}
+
+/// How wide the terminal on stdout is; none for what is no terminal.
+pub fn terminal_columns() -> Option<usize> {
+    columns(std::io::stdout())
+}
+
+/// How wide the terminal is; none for what is no terminal.
+fn columns(out: impl AsFd) -> Option<usize> {
+    let size = tcgetwinsize(out).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
+}
+
+/// Prints data as it is, for machines. A closed pipe is not minded (`| head`).
+pub fn print_exact(text: &str) {
     let mut out = std::io::stdout().lock();
     let newline = if text.ends_with('\n') { "" } else { "\n" };
     let _ = write!(out, "{text}{newline}").and_then(|()| out.flush());
@@ -15,6 +46,35 @@ pub fn print(text: &str) {
 pub fn json(value: &serde_json::Value) -> String {
     // A JSON value always has a text form.
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+}
+
+pub fn print_json(value: &serde_json::Value) {
+    print_exact(&json(value));
+}
+
+/// The same value with no line feed in any of its strings, so that none makes two lines of one.
+pub fn one_line(mut value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match &mut value {
+        Value::String(text) if text.contains('\n') => *text = text.replace('\n', "\\n"),
+        Value::Array(all) => all.iter_mut().for_each(|one| *one = one_line(one.take())),
+        Value::Object(fields) => fields.values_mut().for_each(|one| *one = one_line(one.take())),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    value
+}
+
+/// A number in groups of three digits: `1,234`.
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// Bytes as people read them: three digits and a binary unit.
@@ -55,27 +115,10 @@ pub fn minute(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%MZ").to_string()
 }
 
-/// A plain table: no frame, two blanks between columns; `right` names columns of numbers.
+/// A plain table: no frame, two blanks between columns; `right` names columns of numbers. On a
+/// terminal it fits: the words of the last column are folded, or else each row takes several lines.
 pub fn table(header: &[&str], right: &[usize], rows: Vec<Vec<String>>) -> String {
-    if rows.is_empty() {
-        return String::new();
-    }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>());
-    for row in rows {
-        table.add_row(row);
-    }
-    for at in 0..header.len() {
-        if let Some(column) = table.column_mut(at) {
-            let left = if at == 0 { 0 } else { 1 };
-            column.set_padding((left, 1));
-            if right.contains(&at) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-    }
-    table.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+    table::text(terminal_columns(), header, right, rows)
 }
 
 /// For clap: a stage by its name.
@@ -109,8 +152,11 @@ mod tests {
     }
 
     #[test]
-    fn tables_line_up_without_a_frame() {
-        let text = table(&["BAY", "FILES"], &[1], vec![vec!["1".into(), "12".into()]]);
-        assert_eq!(text, "BAY  FILES\n1       12\n");
+    fn numbers_are_grouped_and_no_string_makes_two_lines() {
+        let numbers = [0, 12, 999, 1000, 12_345, 1_234_567].map(grouped);
+        assert_eq!(numbers, ["0", "12", "999", "1,000", "12,345", "1,234,567"]);
+        let value = serde_json::json!({ "a": ["x\ny", 1], "b": { "c": "\n" } });
+        let line = serde_json::json!({ "a": ["x\\ny", 1], "b": { "c": "\\n" } });
+        assert_eq!(one_line(value), line);
     }
 }

@@ -1,12 +1,15 @@
 //! The screens: reports turned into words. Pure; tested against committed captures.
 
-use super::id::short;
-use super::render::{bytes, clock, count, minute, table, utc};
+use super::{
+    id::short,
+    lists::rest,
+    render::{bytes, clock, count, grouped, minute, table, utc},
+};
 use crate::{
     daemon::Finding,
     dock::report::{
-        BayReport, CameraBalance, DryRun, Explanation, ObjectRow, RecordingRow, SegmentRow,
-        StatusReport,
+        BayReport, CameraBalance, DryRun, Explanation, Light, ObjectRow, Page, RecordingRow,
+        SegmentRow, StatusReport,
     },
     types::fact::{Content, Entry},
 };
@@ -23,7 +26,7 @@ fn safe(at: Option<Timestamp>, now: Timestamp) -> String {
 pub fn status(status: &StatusReport) -> String {
     let s = status;
     let mut out = format!("Dock {}   {}\n\n", s.dock, utc(s.at));
-    out.push_str(&bays(&s.bays, s.at));
+    out.push_str(&bays_at_a_glance(&s.bays, s.at));
     let (copy, queue) = (&s.to_copy, &s.queue);
     let row =
         |name: &str, copy: &crate::dock::state::Amount, queue: &crate::dock::state::Amount| {
@@ -85,6 +88,21 @@ pub fn status(status: &StatusReport) -> String {
     out
 }
 
+/// Of many bays, those that are empty only as a number; `bays` has them all.
+fn bays_at_a_glance(all: &[BayReport], now: Timestamp) -> String {
+    const MANY: usize = 12;
+    let empty = |bay: &&BayReport| bay.light == Light::Off && bay.camera.is_none();
+    let hidden = all.iter().filter(empty).count();
+    if all.len() <= MANY || hidden < 2 {
+        return bays(all, now);
+    }
+    let rest: Vec<_> = all.iter().filter(|bay| !empty(bay)).cloned().collect();
+    if rest.is_empty() {
+        return format!("All {hidden} bays are empty.\n");
+    }
+    format!("{}and {hidden} more: empty\n", bays(&rest, now))
+}
+
 pub fn bays(bays: &[BayReport], now: Timestamp) -> String {
     if bays.is_empty() {
         return "No bay is configured: add [[bays]] to the configuration.\n".into();
@@ -106,18 +124,37 @@ pub fn bays(bays: &[BayReport], now: Timestamp) -> String {
             row
         })
         .collect();
-    match battery {
+    let mut out = match battery {
         true => table(&["BAY", "LIGHT", "CAMERA", "FILES", "BATTERY", "READY", ""], &[3], rows),
         false => table(&["BAY", "LIGHT", "CAMERA", "FILES", ""], &[3], rows),
+    };
+    for bay in bays {
+        bay.notes.iter().for_each(|note| out.push_str(&format!("bay {}: {note}\n", bay.bay)));
     }
+    out
 }
 
 fn none(rows: String, nothing: &str) -> String {
     if rows.is_empty() { format!("{nothing}\n") } else { rows }
 }
 
-pub fn recordings(rows: &[RecordingRow]) -> String {
-    let rows = rows
+/// A list, and what of it is not on the screen.
+fn listed<T>(page: &Page<T>, table: String, nothing: &str) -> String {
+    match page.total {
+        0 => none(table, nothing),
+        _ => {
+            table
+                + rest(page, "--limit N, --offset N or --all").trim_start_matches(
+                    // Without a table above, no line is left free.
+                    if page.shown == 0 { "\n" } else { "" },
+                )
+        }
+    }
+}
+
+pub fn recordings(page: &Page<RecordingRow>) -> String {
+    let rows = page
+        .rows
         .iter()
         .map(|r| {
             let stages: Vec<_> =
@@ -141,7 +178,8 @@ pub fn recordings(rows: &[RecordingRow]) -> String {
             ]
         })
         .collect();
-    none(
+    listed(
+        page,
         table(
             &["RECORDING", "CAMERA", "NAME", "OFFICER", "STARTED", "CLASS", "SIZE", "FILES"],
             &[6],
@@ -151,8 +189,9 @@ pub fn recordings(rows: &[RecordingRow]) -> String {
     )
 }
 
-pub fn segments(rows: &[SegmentRow]) -> String {
-    let rows = rows
+pub fn segments(page: &Page<SegmentRow>) -> String {
+    let rows = page
+        .rows
         .iter()
         .map(|s| {
             vec![
@@ -166,7 +205,8 @@ pub fn segments(rows: &[SegmentRow]) -> String {
             ]
         })
         .collect();
-    none(
+    listed(
+        page,
         table(
             &["SEGMENT", "CAMERA", "FILE", "SIZE", "STAGE", "CHECK", "SEALED OBJECT"],
             &[3],
@@ -176,8 +216,9 @@ pub fn segments(rows: &[SegmentRow]) -> String {
     )
 }
 
-pub fn queue(rows: &[ObjectRow]) -> String {
-    let rows = rows
+pub fn queue(page: &Page<ObjectRow>) -> String {
+    let rows = page
+        .rows
         .iter()
         .map(|o| {
             let what = match o.content {
@@ -202,7 +243,8 @@ pub fn queue(rows: &[ObjectRow]) -> String {
             ]
         })
         .collect();
-    none(
+    listed(
+        page,
         table(
             &["SEALED OBJECT", "CLASS", "WHAT", "CAMERA", "SIZE", "SEALED", "WAITS FOR"],
             &[4],
@@ -304,6 +346,7 @@ pub fn dry_run(run: &DryRun) -> String {
     }
     out.push('\n');
     let rows = run
+        .page
         .rows
         .iter()
         .map(|row| {
@@ -321,16 +364,17 @@ pub fn dry_run(run: &DryRun) -> String {
             ]
         })
         .collect();
-    out.push_str(&none(
+    out.push_str(&listed(
+        &run.page,
         table(&["RULE", "CAMERA", "FILE", "BECAUSE"], &[], rows),
         "No file is on any camera this dock knows.",
     ));
     out
 }
 
-pub fn custody(lines: &[Entry]) -> String {
+pub fn custody(page: &Page<Entry>) -> String {
     let mut out = String::new();
-    for entry in lines {
+    for entry in &page.rows {
         let mut fact = serde_json::to_value(&entry.fact).unwrap_or_default();
         let kind = fact["type"].as_str().unwrap_or("?").replace('_', " ");
         if let Some(fields) = fact.as_object_mut() {
@@ -344,7 +388,11 @@ pub fn custody(lines: &[Entry]) -> String {
             shortened(&fact.to_string())
         ));
     }
-    none(out, "The log has no such line.")
+    if out.is_empty() {
+        let last = grouped(page.total);
+        return format!("The log has no such line; its last is number {last}.\n");
+    }
+    out + &rest(page, "--from LINE, --limit N or --all")
 }
 
 fn shortened(text: &str) -> String {
@@ -365,4 +413,31 @@ pub fn doctor(findings: &[Finding]) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bay(name: usize, light: &str) -> BayReport {
+        let none = serde_json::json!({ "count": 0, "bytes": 0 });
+        serde_json::from_value(serde_json::json!({
+            "bay": name.to_string(), "light": light, "words": light, "files": 0, "bytes": 0,
+            "to_copy": none, "to_store": none,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn of_many_bays_the_empty_ones_are_a_number() {
+        let mut all: Vec<_> = (1..=40).map(|name| bay(name, "off")).collect();
+        assert_eq!(bays_at_a_glance(&all, Timestamp::UNIX_EPOCH), "All 40 bays are empty.\n");
+        all[6] = bay(7, "red");
+        let glance = bays_at_a_glance(&all, Timestamp::UNIX_EPOCH);
+        assert!(glance.contains("\n7    red") && glance.ends_with("\nand 39 more: empty\n"));
+        assert_eq!(
+            bays_at_a_glance(&all[..12], Timestamp::UNIX_EPOCH),
+            bays(&all[..12], Timestamp::UNIX_EPOCH)
+        );
+    }
 }

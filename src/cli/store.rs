@@ -36,7 +36,7 @@ pub fn probe(file: &Path, as_json: bool) -> Outcome {
     let survey = survey.map_err(|error| unreachable(&config, &error))?;
     let verdict = Verdict::of(&config, &survey);
     if as_json {
-        render::print(&render::json(&as_value(&config, &store, &survey, &verdict)));
+        render::print_json(&as_value(&config, &store, &survey, &verdict));
     } else {
         render::print(&as_text(&config, &store, &survey, &verdict));
     }
@@ -256,13 +256,13 @@ fn as_text(config: &Config, store: &S3, survey: &Survey, verdict: &Verdict) -> S
 
 /// A paragraph of a list, with lines that fit a terminal.
 fn wrap(words: &str, text: &mut String) {
-    const COLUMNS: usize = 98;
+    let columns = render::terminal_columns().map_or(98, |columns| columns.min(98));
     let mut column = 0;
     for word in words.split_whitespace() {
         let width = word.chars().count();
         let separator = match column {
             0 => "- ",
-            _ if column + 1 + width > COLUMNS => {
+            _ if column + 1 + width > columns => {
                 column = 0;
                 "\n  "
             }

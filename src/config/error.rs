@@ -1,17 +1,20 @@
 //! What is wrong with a configuration, said once and completely.
 
+use serde::Serialize;
 use std::fmt;
 
 /// One thing that is wrong, where it stands, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ConfigError {
     /// From 1; none when something is missing altogether.
     pub line: Option<usize>,
     /// The dotted name, for example `transfer.parts_in_flight`; empty for broken TOML.
     pub key: String,
-    /// What is wrong. Never holds a secret, even when one was written into the file.
+    /// What is wrong (`what` in JSON). Never holds a secret, even when one was written into the file.
+    #[serde(rename = "what")]
     pub words: String,
-    /// What to write instead.
+    /// What to write instead (`next` in JSON).
+    #[serde(rename = "next")]
     pub remedy: String,
 }
 

@@ -29,14 +29,45 @@ pub enum LoadError {
         #[source]
         source: ConfigErrors,
     },
-    #[error("{} line {line} {words}; {remedy}", path.display())]
+    #[error("{} line {line} {words}", path.display())]
     Recipients { path: PathBuf, line: usize, words: &'static str, remedy: &'static str },
     #[error("no recipient at all: {} names none, and [seal] recipients neither", path.display())]
     NoRecipient { path: PathBuf },
     #[error("credential:{name} is asked for, but systemd handed over no credentials")]
     NoCredentials { name: String },
-    #[error("{} holds a secret and may be read by everybody; chmod o= it", path.display())]
+    #[error("{} holds a secret and may be read by everybody", path.display())]
     Exposed { path: PathBuf },
+}
+
+impl LoadError {
+    /// What to do about it.
+    pub fn next_step(&self) -> String {
+        match self {
+            Self::Read { path, source } => match source.kind() {
+                io::ErrorKind::NotFound => format!("make {}, or name another file", path.display()),
+                io::ErrorKind::PermissionDenied => {
+                    format!(
+                        "let the daemon's user read {}; whoever else asks, needs sudo",
+                        path.display()
+                    )
+                }
+                _ => format!("look at {} and the disk it is on", path.display()),
+            },
+            Self::TooLong { path } => format!("{} is some other file: name it", path.display()),
+            Self::Config { .. } => "mend each line".into(),
+            Self::Recipients { remedy, .. } => (*remedy).into(),
+            Self::NoRecipient { .. } => {
+                "write at least one age public key; `bwvdock keys generate identity` makes one"
+                    .into()
+            }
+            Self::NoCredentials { name } => {
+                format!("`LoadCredential={name}:FILE` in the unit hands it over")
+            }
+            Self::Exposed { path } => {
+                format!("`chmod o= {}`; if others use this machine, make new keys", path.display())
+            }
+        }
+    }
 }
 
 /// Reads and parses a configuration, and adds the recipients of its recipients file.
@@ -44,24 +75,37 @@ pub enum LoadError {
 /// # Errors
 /// [`LoadError`].
 pub fn load(path: &Path) -> Result<Config, LoadError> {
+    let (config, recipients) = load_parts(path)?;
+    recipients.map_or(Ok(config), Err)
+}
+
+/// As [`load`]; when only its recipients file cannot be used, the configuration comes with that.
+///
+/// # Errors
+/// [`LoadError`] of the configuration itself.
+pub fn load_parts(path: &Path) -> Result<(Config, Option<LoadError>), LoadError> {
     let text = read_text(path)?;
     let mut config = Config::parse(&text)
         .map_err(|source| LoadError::Config { path: path.to_owned(), source })?;
-    if let Some(path) = config.seal.recipients_file.clone() {
-        let found = recipients::parse_file(&read_text(&path)?).map_err(|(line, problem)| {
-            let recipients::Problem { words, remedy } = problem;
-            LoadError::Recipients { path: path.clone(), line, words, remedy }
-        })?;
-        for recipient in found {
-            if !config.seal.recipients.contains(&recipient) {
-                config.seal.recipients.push(recipient);
-            }
-        }
-        if config.seal.recipients.is_empty() {
-            return Err(LoadError::NoRecipient { path });
+    let added = add_recipients(&mut config);
+    Ok((config, added.err()))
+}
+
+fn add_recipients(config: &mut Config) -> Result<(), LoadError> {
+    let Some(path) = config.seal.recipients_file.clone() else { return Ok(()) };
+    let found = recipients::parse_file(&read_text(&path)?).map_err(|(line, problem)| {
+        let recipients::Problem { words, remedy } = problem;
+        LoadError::Recipients { path: path.clone(), line, words, remedy }
+    })?;
+    for recipient in found {
+        if !config.seal.recipients.contains(&recipient) {
+            config.seal.recipients.push(recipient);
         }
     }
-    Ok(config)
+    if config.seal.recipients.is_empty() {
+        return Err(LoadError::NoRecipient { path });
+    }
+    Ok(())
 }
 
 /// Reads a secret, less the white space around it; the memory is wiped when it is dropped.

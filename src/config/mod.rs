@@ -1,6 +1,6 @@
 //! The dock's configuration: one TOML text in, one checked structure or all its problems out.
 //!
-//! Parsing is pure; only [`load`] reads files. An unknown key is an error with a suggestion,
+//! Parsing is pure; only [`load`] and its like read files. An unknown key is an error with a suggestion,
 //! because a misspelt safety setting must not silently mean its default. Secrets are never in a
 //! configuration, only the names of the files they lie in. [`DEFAULT_TOML`] is the manual: every
 //! key stands in it with its default, and tests keep that so.
@@ -23,7 +23,7 @@ mod warnings;
 
 pub use charging::{Charging, ChargingShift};
 pub use error::{ConfigError, ConfigErrors};
-pub use load::{LoadError, load, read_secret};
+pub use load::{LoadError, load, load_parts, read_secret};
 pub use metrics::Metrics;
 pub use model::{
     Api, Bay, BaySource, Cameras, Config, Dock, Journal, Log, Release, Retention, Seal, Spool,

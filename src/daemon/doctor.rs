@@ -4,18 +4,21 @@ mod footage;
 mod surroundings;
 mod usb;
 
-pub use surroundings::unknown_zones;
-
 use super::{chain, ports::Ports, uploads::Uploads};
 use crate::{
     clock::Clock,
     config::{BaySource, Config},
-    journal::Journal,
+    dock::{
+        Dock, StoreTrouble,
+        report::{self, BayReport, Concern, ConcernKind, Light},
+    },
+    journal::{Journal, JournalView},
     spool::{FolderSpool, Spool as _},
     store::{Distrust, Fault, Probe, Store as _},
+    types::BayName,
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// One thing looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +41,15 @@ impl Finding {
     }
 }
 
+/// What the core knows.
+#[derive(Default)]
+struct Known {
+    bays: Vec<BayReport>,
+    /// Bays whose cameras could not be read whole, in words; also while they are still copied.
+    unread: BTreeMap<BayName, String>,
+    store: Option<StoreTrouble>,
+}
+
 /// Looks at everything a dock needs.
 pub struct Doctor {
     pub config: Config,
@@ -57,7 +69,7 @@ impl Doctor {
         findings.extend(surroundings::findings(&self.config));
         findings.push(self.store().await);
         findings.push(self.cameras());
-        findings.extend(self.bays());
+        findings.extend(self.bays().await);
         findings.extend(usb::findings(&self.ports, &self.config.bays));
         let warnings = self.config.warnings();
         if warnings.is_empty() {
@@ -143,7 +155,13 @@ impl Doctor {
     async fn store(&self) -> Finding {
         let endpoint = &self.config.store.endpoint;
         let key = format!("{}{}/doctor", self.config.store.prefix, self.config.dock.id);
-        match self.uploads.store.head(&key).await {
+        let looked = self.uploads.store.head(&key).await;
+        // It may answer a look, and refuse what is sent.
+        if let (Ok(_), Some(trouble)) = (&looked, self.known().await.store) {
+            let words = format!("{endpoint}: {}: {}", trouble.need.words(), trouble.words);
+            return Finding::bad("store", words, trouble.need.next_step());
+        }
+        match looked {
             Ok(_) => match self.uploads.probed.get() {
                 Some(probe) if !probe.signature => Finding::bad(
                     "store",
@@ -197,7 +215,46 @@ impl Doctor {
         Finding::fine("cameras", words)
     }
 
-    fn bays(&self) -> Vec<Finding> {
+    /// What the core knows of the bays and of the store.
+    async fn known(&self) -> Known {
+        let now = self.clock.now();
+        let look = move |dock: &Dock, view: &JournalView| {
+            let reports = report::bay_reports(dock, &report::Now::default(), now, view);
+            let unread = dock.bays().iter().filter_map(|(name, bay)| {
+                let found = report::concerns(view, &bay.camera, Concern::LIST_MAX).ok()?;
+                let is_finding = |c: &Concern| c.is_open() && c.kind == ConcernKind::Finding;
+                Some((name.clone(), found.into_iter().find(is_finding)?.words))
+            });
+            Known {
+                unread: unread.collect(),
+                bays: reports.unwrap_or_default(),
+                store: dock.store_trouble().cloned(),
+            }
+        };
+        // Without a core the daemon is stopping, and says so elsewhere.
+        self.uploads.core.look(look).await.unwrap_or_default()
+    }
+
+    async fn bays(&self) -> Vec<Finding> {
+        let Known { bays, unread, .. } = self.known().await;
+        let mut findings = self.places();
+        for bay in &bays {
+            let words = match (bay.light, unread.get(&bay.bay)) {
+                (Light::Red, _) => &bay.words,
+                (Light::Off | Light::Amber | Light::Green, Some(words)) => words,
+                (Light::Off | Light::Amber | Light::Green, None) => continue,
+            };
+            let what = format!("bay {}", bay.bay);
+            // That the place can be read is no comfort then.
+            findings.retain(|finding| finding.what != what || !finding.fine);
+            let next = format!("`bwvdock why --bay {}` has everything, and what to do", bay.bay);
+            findings.push(Finding::bad(&what, words.clone(), next));
+        }
+        findings
+    }
+
+    /// Whether the places where cameras appear can be looked at.
+    fn places(&self) -> Vec<Finding> {
         if self.config.bays.is_empty() {
             let next = "add [[bays]] to the configuration";
             return vec![Finding::bad("bays", "none is configured", next)];

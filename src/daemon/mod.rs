@@ -8,8 +8,11 @@ mod core;
 mod doctor;
 mod doors;
 mod erasing;
+mod files;
+mod log;
 mod open;
 mod ports;
+mod preflight;
 mod progress;
 mod records;
 mod uploads;
@@ -17,14 +20,15 @@ mod witnesses;
 
 pub use cameras::chain;
 pub use core::{Core, Stopping};
-pub use doctor::{Doctor, Finding, unknown_zones};
+pub use doctor::{Doctor, Finding};
 pub use open::open_store;
+pub use preflight::{Looker, Problem, Ready, Unready, examine};
 pub use progress::Progress;
 
 use crate::{
     api,
     clock::Clock,
-    config::{Config, LoadError, LogFormat},
+    config::{Config, LoadError},
     dock::IndexBroken,
     journal::{Journal, JournalError, Pruned},
     metrics,
@@ -33,7 +37,7 @@ use crate::{
 };
 use open::Opened;
 use std::{
-    io::{self, IsTerminal as _},
+    io,
     path::PathBuf,
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -87,12 +91,17 @@ impl DaemonError {
     }
 }
 
+/// How long a stop waits for cameras at work. One that does not answer may take a minute to give
+/// up; it is left as by a crash, which every step survives: nobody hears its thread any more.
+const CAMERAS_LEFT_AFTER: Duration = Duration::from_secs(5);
+
 /// Runs the service until SIGTERM or SIGINT, or until the journal fails.
 ///
 /// # Errors
 /// [`DaemonError`].
-pub fn run(config: Config) -> Result<(), DaemonError> {
-    log_to_stderr(&config);
+pub fn run(ready: Ready) -> Result<(), DaemonError> {
+    let config = ready.into_config();
+    log::to_stderr(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(8)
@@ -108,22 +117,6 @@ pub fn run(config: Config) -> Result<(), DaemonError> {
     // A blocking thread may sit in a hung disk; the evidence is safe without it.
     runtime.shutdown_timeout(Duration::from_secs(5));
     result
-}
-
-fn log_to_stderr(config: &Config) {
-    use tracing_subscriber::EnvFilter;
-    let level = config.log.level.as_str();
-    let filter = EnvFilter::try_from_env("BWVDOCK_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("bwvdock={level},warn")));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal());
-    // A second daemon in one process (a test) keeps the first one's log.
-    let _ = match config.log.format {
-        LogFormat::Text => builder.with_target(false).try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    };
 }
 
 async fn serve(config: Config) -> Result<(), DaemonError> {
@@ -179,14 +172,19 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
     let closed = tokio::task::spawn_blocking(move || {
         // Threads that panicked were reported when they did.
         let _ = thread.join();
-        while !watcher.is_finished() {
+        let until = std::time::Instant::now() + CAMERAS_LEFT_AFTER;
+        while !watcher.is_finished() && std::time::Instant::now() < until {
             // A copy may have begun just now: ask until all have heard.
             world.progress.stop_all();
             std::thread::sleep(Duration::from_millis(20));
         }
-        let _ = watcher.join();
         // Before the watch of the bus ends: ports that rest are switched on.
         let _ = charger.join();
+        if watcher.is_finished() {
+            let _ = watcher.join();
+        } else {
+            tracing::warn!("a camera does not answer; the daemon ends without waiting for it");
+        }
         let _ = usb_watcher.join();
         journal.close()
     })

@@ -6,6 +6,7 @@ use super::{
     charging::{Batteries, Charger},
     core::{Loop, log_damage},
     doors::Doors,
+    files::{self, io_error},
     ports::{Parts, Ports},
     uploads::{Stops, Uploads},
     witnesses,
@@ -15,14 +16,14 @@ use crate::{
     charging,
     clock::{Clock, RealClock, boot_id},
     config::{self, Config, Store as StoreConfig},
-    custody::receipt::{DockKey, Place},
+    custody::receipt::Place,
     dock::{
         Dock, Event, IdSource, Records as _, Settings, View,
         event::Started,
         fold,
         state::{ObjectState, key, segment_of},
     },
-    evidence::{KeyRing, Profile, PublicKey},
+    evidence::{KeyRing, Profile},
     journal::{Journal, JournalOptions},
     release::Policy,
     seal::Recipients,
@@ -33,7 +34,7 @@ use crate::{
         window::{Window, Windows},
     },
     trust::{self, Model, ModelMark},
-    types::{CameraId, Class, ObjectId, Sha256Digest, fact::Fact},
+    types::{Class, ObjectId, Sha256Digest, fact::Fact},
     usb::{Findings, HubPower, Sysfs},
 };
 use jiff::{
@@ -42,7 +43,7 @@ use jiff::{
     tz::TimeZone,
 };
 use std::{
-    fs, io,
+    fs,
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
@@ -53,6 +54,10 @@ use tokio::{
     sync::{OnceCell, Semaphore},
 };
 use zeroize::Zeroizing;
+
+/// Where time zones are written.
+pub(super) const WINDOW_ZONE: &str = "`time_zone` under [[transfer.windows]]";
+pub(super) const CLOCK_ZONE: &str = "`clock_zone` under [cameras]";
 
 /// Calls to the store, over everything this dock does: the last fence against a storm.
 const REQUESTS_PER_SECOND_MAX: u64 = 50;
@@ -68,11 +73,6 @@ pub struct Opened {
     pub first: Vec<Event>,
     pub progress: Arc<Progress>,
     pub charger: Charger,
-}
-
-fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DaemonError {
-    let path = path.to_owned();
-    move |source| DaemonError::Io { doing, path, source }
 }
 
 struct RandomIds;
@@ -91,15 +91,16 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
     let receipts = state.join("receipts");
     fs::create_dir_all(&receipts).map_err(io_error("make the receipts folder", &receipts))?;
     let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
-    let key = dock_key(&config)?;
+    let key = files::dock_key(&config)?;
     let recipients =
         Recipients::parse(&config.seal.recipients).map_err(|error| DaemonError::Settings {
             what: super::chain(&error),
             next: "put age recipients (public keys) under [seal]; `bwvdock keys generate identity`",
         })?;
-    let profiles = profiles(&config.cameras.profiles_dir)?;
-    let keys = camera_keys(&config.cameras.keys_dir)?;
-    let enrolled = keys.1;
+    let profiles = files::whole(files::profiles(&config.cameras.profiles_dir))?;
+    let keys = files::whole(files::camera_keys(&config.cameras.keys_dir))?;
+    let enrolled = keys.len();
+    let keys: KeyRing = keys.into_iter().collect();
 
     let boot = boot_id().map_err(io_error("read the boot id for", &state))?;
     let options = JournalOptions {
@@ -152,12 +153,12 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         key,
         dock: config.dock.id.clone(),
     });
-    let ports = Arc::new(ports(&config, &profiles, &keys.0, &core));
+    let ports = Arc::new(ports(&config, &profiles, &keys, &core));
     let world = Arc::new(World {
         core: core.clone(),
         clock: clock.clone(),
         profiles,
-        keys: keys.0,
+        keys,
         recipients,
         spool: spool.clone(),
         part_bytes: config.store.part_bytes,
@@ -169,7 +170,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
             Batteries::new(Duration::from_secs(every), Box::new(move || started.elapsed()))
         },
         set_clock: match config.cameras.set_clock {
-            true => Some(time_zone(&config.cameras.clock_zone, "`clock_zone` under [cameras]")?),
+            true => Some(time_zone(&config.cameras.clock_zone, CLOCK_ZONE)?),
             false => None,
         },
         poll: Duration::from_millis(config.cameras.poll_interval_ms),
@@ -267,7 +268,7 @@ fn policy(config: &Config, profiles: &[Profile], keys: &KeyRing) -> trust::Polic
 /// Windows of time with their time zones looked up.
 fn windows(config: &Config) -> Result<Windows, DaemonError> {
     let window = |window: &config::Window| {
-        let zone = time_zone(&window.time_zone, "`time_zone` under [[transfer.windows]]")?;
+        let zone = time_zone(&window.time_zone, WINDOW_ZONE)?;
         Ok(Window {
             days: window.days.iter().map(|day| weekday(*day)).collect(),
             from: time_of(window.from),
@@ -318,7 +319,7 @@ pub fn charging_settings(config: &Config) -> Result<charging::Settings, DaemonEr
     })
 }
 
-fn time_zone(name: &str, key: &str) -> Result<TimeZone, DaemonError> {
+pub(super) fn time_zone(name: &str, key: &str) -> Result<TimeZone, DaemonError> {
     TimeZone::get(name).map_err(|_| DaemonError::Settings {
         what: format!("there is no time zone {name}, which {key} names"),
         next: "correct it: names are as in \"Europe/London\"",
@@ -365,86 +366,6 @@ fn settings(config: &Config) -> Result<Settings, DaemonError> {
         copy_retry: (SignedDuration::from_secs(2), SignedDuration::from_mins(10)),
         copy_attempts_max: 5,
     })
-}
-
-/// Reads the dock's signing key, or makes it at the first start.
-fn dock_key(config: &Config) -> Result<DockKey, DaemonError> {
-    let unusable = |what: String| DaemonError::Settings {
-        what,
-        next: "`bwvdock keys generate dock --out FILE` makes one; name it as key_file under [dock]",
-    };
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let path = config.dock.key_file.path(credentials.as_deref());
-    if let Some(path) = path.filter(|path| !path.exists()) {
-        let key = DockKey::generate().map_err(|error| unusable(super::chain(&error)))?;
-        write_key(&path, &key).map_err(io_error("write the dock's key", &path))?;
-        tracing::info!("made the dock's signing key; its public half lies beside it");
-        return Ok(key);
-    }
-    let pem = config::read_secret(&config.dock.key_file, credentials.as_deref())?;
-    DockKey::from_pem(&pem).map_err(|error| unusable(super::chain(&error)))
-}
-
-fn write_key(path: &Path, key: &DockKey) -> io::Result<()> {
-    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(key.to_pem().as_bytes())?;
-    file.sync_all()?;
-    fs::write(path.with_extension("pub.pem"), key.public_pem())
-}
-
-/// Shipped profiles, and those of the folder; a profile there replaces a shipped one by its name.
-fn profiles(folder: &Path) -> Result<Vec<Profile>, DaemonError> {
-    let mut profiles = Vec::new();
-    for path in files_in(folder, "toml")? {
-        let text = fs::read_to_string(&path).map_err(io_error("read the profile", &path))?;
-        let profile = Profile::parse(&text).map_err(|error| DaemonError::Settings {
-            what: format!("camera profile {}: {}", path.display(), super::chain(&error)),
-            next: "mend the profile; config/cameras/ has commented ones to copy from",
-        })?;
-        profiles.push(profile);
-    }
-    for shipped in Profile::shipped() {
-        if profiles.iter().all(|profile| profile.name() != shipped.name()) {
-            profiles.push(shipped);
-        }
-    }
-    Ok(profiles)
-}
-
-fn camera_keys(folder: &Path) -> Result<(KeyRing, usize), DaemonError> {
-    let mut keys = Vec::new();
-    for path in files_in(folder, "pub")? {
-        let unusable = |what: String| DaemonError::Settings {
-            what: format!("camera key {}: {what}", path.display()),
-            next: "name it CAMERA_ID.pub; its content is an Ed25519 public key (PEM or base64)",
-        };
-        let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-        let camera = CameraId::new(name).map_err(|error| unusable(error.to_string()))?;
-        let text = fs::read_to_string(&path).map_err(io_error("read the camera key", &path))?;
-        let key = PublicKey::parse(&text).map_err(|error| unusable(super::chain(&error)))?;
-        keys.push((camera, key));
-    }
-    let count = keys.len();
-    Ok((keys.into_iter().collect(), count))
-}
-
-/// Files with an extension, sorted; a folder that is not there has none.
-fn files_in(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, DaemonError> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(io_error("list", folder)(error)),
-    };
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(io_error("list", folder))?.path();
-        if path.extension().is_some_and(|found| found == extension) {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 /// Makes spool and state agree: a file without a fact never counted and goes (its segment is

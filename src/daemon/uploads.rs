@@ -136,7 +136,8 @@ impl Uploads {
                 let wait = self.limits.backoff.wait(error.fault, attempts, &mut random);
                 let retry_at = self.clock.now().checked_add(wait).unwrap_or(Timestamp::MAX);
                 let words = error.with_advice();
-                return UploadEnd::Failed { attempts, words, retry_at, store_wide: true };
+                let need = error.fault.needs_a_person();
+                return UploadEnd::Failed { attempts, words, retry_at, store_wide: true, need };
             }
         };
         let object = match self.as_the_store_checks(object, &file).await {
@@ -220,6 +221,7 @@ impl Uploads {
                                 .saturating_add(GAVE_UP_FOR)
                                 .unwrap_or(Timestamp::MAX),
                             store_wide: false,
+                            need: None,
                         },
                     };
                 }
@@ -320,6 +322,7 @@ fn failed(machine: &Upload, retry_at: Timestamp, failure: Option<&StoreError>) -
         words: failure.map_or_else(|| "a call ended oddly".into(), StoreError::with_advice),
         retry_at,
         store_wide,
+        need: failure.and_then(|error| error.fault.needs_a_person()),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
     api::{self, Client, ClientError, Request},
     cli::{Complaint, Exit},
     daemon::chain,
-    dock::report::{Filter, Light, SegmentRow, StatusReport},
+    dock::report::{Filter, Light, Page, SegmentRow, Span, StatusReport},
 };
 use clap::Args;
 use std::{
@@ -46,6 +46,8 @@ pub struct DemoArgs {
 
 /// No progress at all for this long: something is stuck, say what.
 const STUCK_AFTER: Duration = Duration::from_secs(120);
+/// Nothing but files that somebody still writes to for this long: they are told, and left.
+const GROWING_FOR: Duration = Duration::from_secs(120);
 const START_WITHIN: Duration = Duration::from_secs(20);
 
 /// A child process that does not outlive the demo.
@@ -112,7 +114,7 @@ pub fn run(args: DemoArgs, as_json: bool) -> Result<Exit, Complaint> {
     let status = status.inspect_err(|_| work.show_log())?;
     drop(client);
     let rows = segments(&work)?;
-    let rule = Client::connect(work.socket())?.ask(&Request::DryRun { limit: api::ROWS_MAX })?;
+    let rule = all(&work, |Span { offset, limit }| Request::DryRun { offset, limit })?;
     // The log is complete, and checked, only when its writer has ended.
     daemon.stop();
     let summary = summary::Summary::make(&work, &status, &rows, &rule, took, args.store.is_some())?;
@@ -189,8 +191,19 @@ fn connect(work: &Workspace, daemon: &mut Running) -> Result<Client, Complaint> 
 }
 
 fn segments(work: &Workspace) -> Result<Vec<SegmentRow>, Complaint> {
-    let filter = Filter { limit: api::ROWS_MAX, ..Filter::default() };
-    Ok(Client::connect(work.socket())?.ask(&Request::Segments { filter })?)
+    let page: Page<SegmentRow> = all(work, |Span { offset, limit }| Request::Segments {
+        filter: Filter { offset, limit, ..Filter::default() },
+    })?;
+    Ok(page.rows)
+}
+
+/// A whole list, however long.
+fn all<T: serde::de::DeserializeOwned>(
+    work: &Workspace,
+    request: impl Fn(Span) -> Request,
+) -> Result<T, Complaint> {
+    let value = api::ask_rows(work.socket(), Span::from(usize::MAX), request)?;
+    Ok(serde_json::from_value(value).map_err(ClientError::Garbled)?)
 }
 
 /// Follows the work until nothing is left to do.
@@ -203,9 +216,15 @@ fn watch(
     let mut screen = progress::Screen::new(as_json);
     let mut status: StatusReport = client.ask(&Request::Watch { every_ms: 100 })?;
     let mut last = (custody(&status), Instant::now());
+    let mut growing: Option<Instant> = None;
     loop {
         screen.show(&status);
-        if work.is_done(&status) {
+        growing = match work.is_only_written_to(&status) {
+            true => Some(growing.unwrap_or_else(Instant::now)),
+            false => None,
+        };
+        let left = growing.is_some_and(|since| since.elapsed() > GROWING_FOR);
+        if work.is_done(&status) || left {
             screen.finish();
             return Ok(status);
         }
@@ -237,6 +256,6 @@ fn watch(
 
 /// What changes while anything happens.
 fn custody(status: &StatusReport) -> (u64, u64, u64) {
-    let moving = status.bays.iter().map(|bay| bay.to_copy.bytes).sum::<u64>();
+    let moving = status.bays.iter().map(|bay| bay.to_copy.bytes + bay.bytes).sum::<u64>();
     (status.custody_seq, moving, status.uploads.iter().map(|upload| upload.done).sum())
 }

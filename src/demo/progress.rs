@@ -3,6 +3,7 @@
 use crate::{
     cli::render::bytes,
     dock::{Stage, report::StatusReport},
+    types::plain_line,
 };
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal as _;
@@ -111,7 +112,7 @@ impl Bars {
                 "{:<6} {camera:<12} {:>9}  {}",
                 bay.light.as_str(),
                 bytes(bay.bytes),
-                bay.words
+                plain_line(&bay.words)
             ));
         }
         let f = figures(status);

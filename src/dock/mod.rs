@@ -5,14 +5,17 @@
 //! [`machine`] for the order that the caller keeps.
 
 mod acknowledging;
+mod arriving;
 mod completeness;
 mod copying;
 mod elapsed;
 pub mod event;
 mod finishing;
 mod fold;
+mod growing;
 mod ingest;
 pub mod machine;
+mod marks;
 mod people;
 mod recording;
 mod releasing;
@@ -28,6 +31,7 @@ pub use machine::{Dock, IdSource, LogDamage, Settings};
 pub use people::describe;
 pub use state::{Records, Stage};
 pub use table::{IndexBroken, MemoryTable, Table, View, Visit};
+pub use uploading::StoreTrouble;
 
 #[cfg(test)]
 mod tests;

@@ -18,7 +18,10 @@ pub use crate::transfer::{
 };
 pub use limiter::Limiter;
 pub use perform::perform;
-pub use s3::{Kept, Lifecycle, LifecycleRule, Probe, S3, S3Options, Seen, SetupError, Survey};
+pub use s3::{
+    Kept, Lifecycle, LifecycleRule, Probe, S3, S3Options, Seen, SetupError, Survey,
+    check_authorities, check_client,
+};
 pub use sim::SimStore;
 
 use crate::{

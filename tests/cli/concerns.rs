@@ -23,6 +23,8 @@ fn a_camera_that_could_not_be_read_whole_is_red_until_somebody_knows_of_it() {
     });
     capture("bays-unread.txt", dock.run(&["bays"]).ended(0));
     capture("reconcile-unread.txt", dock.run(&["reconcile"]).ended(1));
+    let doctor = dock.run(&["doctor"]).out;
+    assert!(doctor.contains("!!  bay 1: ") && !doctor.contains("ok  bay 1"), "{doctor}");
     let none = dock.run(&["acknowledge", "--camera", "BWC-0001", "--reason", "x", "--only", "y"]);
     none.complained(4, "nothing of camera BWC-0001 waits to be acknowledged");
     let known = dock.run(&[
@@ -68,7 +70,7 @@ fn a_card_with_nothing_on_it_is_calm_and_a_changed_signature_is_loud() {
         empty && bays[1]["light"] == "red" && bays[1]["files"] == 4
     });
     dock.wait("everything is stored", || {
-        dock.run(&["queue", "--json"]).json() == serde_json::Value::Array(Vec::new())
+        dock.run(&["queue", "--json"]).rows() == serde_json::Value::Array(Vec::new())
     });
     capture("bays-signature.txt", dock.run(&["bays"]).ended(0));
     capture("reconcile-signature.txt", dock.run(&["reconcile"]).ended(1));

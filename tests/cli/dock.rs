@@ -36,6 +36,24 @@ impl Said {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
+    /// The rows of a list, none of them left out.
+    pub fn rows(&self) -> serde_json::Value {
+        let mut page = self.json();
+        assert_eq!(page["more"], 0, "{self:?}");
+        page["rows"].take()
+    }
+
+    /// It failed in one JSON object on stdout, and said nothing else.
+    pub fn failed_in_json(&self, exit: i32, what: &str) -> serde_json::Value {
+        assert_eq!((self.exit, self.err.as_str()), (exit, ""), "{self:?}");
+        let object = self.json();
+        assert_eq!(object["exit"], exit, "{self:?}");
+        let words = |field: &str| object[field].as_str().is_some_and(|text| !text.is_empty());
+        assert!(words("error") && words("next") && words("code"), "{self:?}");
+        assert!(object["error"].as_str().unwrap().contains(what), "no {what:?} in {self:?}");
+        object
+    }
+
     /// The words, if it ended like this.
     pub fn ended(&self, exit: i32) -> &str {
         assert_eq!(self.exit, exit, "{self:?}");

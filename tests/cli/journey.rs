@@ -55,10 +55,11 @@ fn an_empty_dock(dock: &Dock) {
         ("recordings-empty.txt", "recordings"),
         ("segments-empty.txt", "segments"),
         ("queue-empty.txt", "queue"),
-        ("reconcile-empty.txt", "reconcile"),
     ] {
-        assert_eq!(screen(dock, name, &[verb], 0), Value::Array(Vec::new()));
+        let page = screen(dock, name, &[verb], 0);
+        assert_eq!((&page["rows"], &page["total"]), (&Value::Array(Vec::new()), &0.into()));
     }
+    assert_eq!(screen(dock, "reconcile-empty.txt", &["reconcile"], 0), Value::Array(Vec::new()));
     let run = screen(dock, "release-dry-run-empty.txt", &["release", "--dry-run"], 0);
     assert_eq!(run["rows"], Value::Array(Vec::new()));
 }
@@ -69,9 +70,9 @@ fn a_camera_that_is_all_right(dock: &Dock) {
     let status = screen(dock, "status.txt", &["status"], 0);
     assert_eq!(status["problems"], Value::Array(Vec::new()));
     screen(dock, "bays.txt", &["bays"], 0);
-    let recordings = screen(dock, "recordings.txt", &["recordings"], 0);
+    let recordings = screen(dock, "recordings.txt", &["recordings"], 0)["rows"].take();
     assert_eq!(recordings.as_array().unwrap().len(), 2);
-    let segments = screen(dock, "segments.txt", &["segments"], 0);
+    let segments = screen(dock, "segments.txt", &["segments"], 0)["rows"].take();
     let balance = screen(dock, "reconcile.txt", &["reconcile"], 0);
     assert_eq!((&balance[0]["clean"], &balance[0]["outstanding"]), (&true.into(), &0.into()));
     let first = &ids(&segments, "id")[0];
@@ -80,17 +81,44 @@ fn a_camera_that_is_all_right(dock: &Dock) {
     let object = &ids(&segments, "object")[0];
     screen(dock, "why-object.txt", &["why", end(object)], 0);
     // Lists can be narrowed.
-    let narrowed = |arguments: &[&str]| dock.run(arguments).json().as_array().unwrap().len();
+    let narrowed = |arguments: &[&str]| dock.run(arguments).rows().as_array().unwrap().len();
     assert_eq!(
         narrowed(&["segments", "--json", "--stage", "released"]),
         segments.as_array().unwrap().len()
     );
     assert_eq!(narrowed(&["segments", "--json", "--stage", "seen"]), 0);
     assert_eq!(narrowed(&["segments", "--json", "--camera", "BWC-0002"]), 0);
-    assert_eq!(narrowed(&["segments", "--json", "--limit", "2"]), 2);
+    what_is_left_out_is_said(dock, segments.as_array().unwrap());
     let incident = ids(&recordings, "id").remove(1);
     let of_one = narrowed(&["segments", "--json", "--recording", end(&incident)]);
     assert!(of_one > 0 && of_one < segments.as_array().unwrap().len());
+}
+
+/// A list that is cut says so, on screen and in JSON, and can be gone through whole.
+fn what_is_left_out_is_said(dock: &Dock, all: &[Value]) {
+    let total = all.len();
+    capture("segments-cut.txt", dock.run(&["segments", "--limit", "2"]).ended(0));
+    let page = dock.run(&["segments", "--json", "--limit", "2"]).json();
+    assert_eq!((&page["shown"], &page["total"]), (&2.into(), &total.into()));
+    assert_eq!(page["more"], total - 2);
+    let last =
+        dock.run(&["segments", "--json", "--limit", "2", "--offset", &(total - 1).to_string()]);
+    assert_eq!(last.rows(), Value::Array(vec![all[total - 1].clone()]));
+    assert_eq!(dock.run(&["segments", "--json", "--all"]).rows(), Value::Array(all.to_vec()));
+    let none = dock.run(&["segments", "--offset", "1000"]);
+    assert_eq!(
+        none.ended(0),
+        format!("none of {total} shown; --limit N, --offset N or --all shows more.\n")
+    );
+    let one = dock.run(&["recordings", "--limit", "1"]);
+    assert!(one.ended(0).contains("\n1 of 2 shown; "), "{one:?}");
+    let log = dock.run(&["custody", "show", "--limit", "3", "--json"]).json();
+    assert_eq!((&log["shown"], &log["more"]), (&3.into(), &0.into()), "the last lines");
+    assert_eq!(log["rows"][2]["seq"], log["total"]);
+    let log = dock.run(&["custody", "show", "--from", "2", "--limit", "1"]);
+    assert!(log.ended(0).contains("\nnumber 2 of "), "{log:?}");
+    let whole = dock.run(&["custody", "show", "--all", "--json"]).rows();
+    assert_eq!(whole[0]["seq"], 1);
 }
 
 /// Sealed, and waiting: what somebody sees who asks why.
@@ -100,7 +128,7 @@ fn a_store_that_is_away(dock: &mut Dock) {
     dock.insert(&camera, "2");
     let waits = || {
         let status = dock.run(&["status", "--json"]).json();
-        let rows = dock.run(&["queue", "--json"]).json();
+        let rows = dock.run(&["queue", "--json"]).rows();
         status["to_copy"]["unreviewed"]["count"] == 0
             && status["to_copy"]["evidential"]["count"] == 0
             && status["undescribed"] == 0
@@ -111,14 +139,16 @@ fn a_store_that_is_away(dock: &mut Dock) {
     let status = dock.run(&["status"]);
     assert!(status.ended(0).contains("! the store cannot be used now"), "{status:?}");
     screen(dock, "bays-waiting.txt", &["bays"], 0);
-    let rows = dock.run(&["queue", "--json"]).json();
+    let rows = dock.run(&["queue", "--json"]).rows();
     let classes = ids(&rows, "class");
     let mut sorted = classes.clone();
     sorted.sort_by_key(|class| class != "evidential");
     assert_eq!(classes, sorted, "evidential footage goes first");
     let words = fine(dock.run(&["queue"])).out;
     assert_eq!(words.lines().count(), classes.len() + 1);
-    assert_eq!(fine(dock.run(&["queue", "--limit", "1"])).out.lines().count(), 2);
+    let first = fine(dock.run(&["queue", "--limit", "1"])).out;
+    assert!(first.contains(&format!("\n1 of {} shown; ", classes.len())), "{first}");
+    assert_eq!(first.lines().count(), 4);
     let why = dock.run(&["why", &ids(&rows, "id")[0]]);
     assert!(why.ended(0).contains("the store"), "{why:?}");
     let balance = dock.run(&["reconcile"]);
@@ -149,12 +179,13 @@ fn a_camera_with_a_bad_file(dock: &Dock) {
     dock.wait("bay 3 is red", || dock.light(3) == "red");
     dock.wait("all of it is stored, and the camera was looked at once more", || {
         let bay = &dock.run(&["bays", "--json"]).json()[2];
-        dock.run(&["queue", "--json"]).json() == Value::Array(vec![]) && bay["files"] == 4
+        dock.run(&["queue", "--json"]).rows() == Value::Array(vec![]) && bay["files"] == 4
     });
     let status = screen(dock, "status-quarantine.txt", &["status"], 0);
     assert_eq!(status["mismatched"], 1);
     screen(dock, "bays-quarantine.txt", &["bays"], 0);
-    let unsound = screen(dock, "segments-unsound.txt", &["segments", "--unsound"], 0);
+    let unsound =
+        screen(dock, "segments-unsound.txt", &["segments", "--unsound"], 0)["rows"].take();
     let id = &ids(&unsound, "id")[0];
     screen(dock, "why-mismatched.txt", &["why", end(id)], 0);
     screen(dock, "recordings-unsound.txt", &["recordings", "--unsound"], 0);
@@ -164,7 +195,14 @@ fn a_camera_with_a_bad_file(dock: &Dock) {
     assert!(rule["rows"].as_array().unwrap().iter().any(|row| row["release"] == false));
     assert_eq!(fs::read(dock.path("bays/3/R000002/S002.mp4")).unwrap(), bytes);
     let doctor = screen_of_doctor(dock);
-    assert!(doctor.contains("ok  store") && doctor.contains("ok  bay 3"), "{doctor}");
+    assert!(doctor.contains("ok  store") && doctor.contains("!!  bay 3"), "{doctor}");
+    let bay = screen(dock, "why-bay.txt", &["why", "--bay", "3"], 0);
+    for name in [&["why", "3"][..], &["why", "BWC-0003"], &["why", "--camera", "BWC-0003"]] {
+        let named = dock.run(&[name, &["--json"]].concat()).json();
+        assert_eq!(named["subject"], bay["subject"], "{name:?}");
+    }
+    dock.run(&["why", "nobody"]).complained(4, "no bay and no camera \"nobody\"");
+    dock.run(&["why", "--bay", "9"]).complained(4, "this dock has no bay 9");
     let config = dock.path("dock.toml");
     let probe = ["store", "probe", "--config", config.to_str().unwrap()];
     let json = screen(dock, "store-probe.txt", &probe, 0);
@@ -174,7 +212,7 @@ fn a_camera_with_a_bad_file(dock: &Dock) {
 }
 
 fn people_interfere(dock: &Dock) {
-    let segments = dock.run(&["segments", "--unsound", "--json"]).json();
+    let segments = dock.run(&["segments", "--unsound", "--json"]).rows();
     let segment = ids(&segments, "id").remove(0);
     let recording = ids(&segments, "recording").remove(0);
     let mut said = String::new();
@@ -218,7 +256,7 @@ fn people_interfere(dock: &Dock) {
 }
 
 fn receipts(dock: &Dock) {
-    let segments = dock.run(&["segments", "--json"]).json();
+    let segments = dock.run(&["segments", "--json"]).rows();
     let objects = ids(&segments, "object");
     let text = fine(dock.run(&["receipt", "show", end(&objects[0])])).out;
     assert_eq!(text.lines().count(), 2, "{text}");
@@ -251,11 +289,11 @@ fn receipts(dock: &Dock) {
 fn custody(dock: &mut Dock) {
     let lines = fine(dock.run(&["custody", "show", "--from", "1", "--limit", "3"])).out;
     assert!(lines.starts_with("     1  ") && lines.contains("dock started"), "{lines}");
-    assert!(lines.contains("camera docked") && lines.lines().count() == 3, "{lines}");
-    let last = dock.run(&["custody", "show", "--limit", "2", "--json"]).json();
+    assert!(lines.contains("camera docked") && lines.lines().count() == 5, "{lines}");
+    let last = dock.run(&["custody", "show", "--limit", "2", "--json"]).rows();
     assert_eq!(last.as_array().unwrap().len(), 2);
     let none = dock.run(&["custody", "show", "--from", "999999"]);
-    assert_eq!(none.ended(0), "The log has no such line.\n");
+    assert!(none.ended(0).starts_with("The log has no such line; its last is"), "{none:?}");
     let by_people = fine(dock.run(&["custody", "show", "--limit", "2000"])).out;
     assert!(by_people.contains("complaint 17"), "{by_people}");
 
@@ -281,7 +319,9 @@ fn custody(dock: &mut Dock) {
     let edited = run(&["custody", "verify", &copy]);
     assert!(edited.ended(1).contains(":2: "), "the edited line is named: {edited:?}");
     let shown = run(&["custody", "show", "--dir", &copy]);
-    assert_eq!(shown.exit, 1, "{shown:?}");
+    assert_eq!((shown.exit, shown.out.lines().count()), (1, 2), "up to the bad line: {shown:?}");
+    let shown = run(&["--json", "custody", "show", "--dir", &copy]).failed_in_json(1, ":3: ");
+    assert_eq!(shown["lines"]["rows"][0]["seq"], 1, "{shown:#}");
     let cut: Vec<_> = text.lines().take(4).collect();
     fs::write(&copied, cut.join("\n") + "\n").unwrap();
     assert!(

@@ -1,7 +1,7 @@
 //! Commands that need no daemon.
 
 use crate::{
-    dock::{bwvdock, run, said},
+    dock::{Said, bwvdock, run, said},
     mask::capture,
 };
 use std::{fs, os::unix::fs::PermissionsExt as _};
@@ -40,13 +40,37 @@ fn keys_are_made_once_and_for_their_owner_only() {
 
 const GOOD: &str = "[dock]\nid = \"d\"\n[seal]\nrecipients = [\"age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p\"]\n[store]\nendpoint = \"https://s3.example.org\"\nbucket = \"bwv\"\naccess_key_file = \"/x/a\"\nsecret_key_file = \"/x/s\"\n";
 
+/// A folder with all that [`GOOD`] names, as it should be.
+fn good(root: &str) -> String {
+    for name in ["a", "s"] {
+        fs::write(format!("{root}/{name}"), "k").unwrap();
+        chmod(&format!("{root}/{name}"), 0o600);
+    }
+    GOOD.replace("/x/", &format!("{root}/")).replace(
+        "id = \"d\"",
+        &format!("id = \"d\"\nstate_dir = \"{root}/state\"\n[api]\nsocket = \"{root}/s.sock\""),
+    )
+}
+
+fn chmod(path: &str, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn daemon(file: &str) -> Said {
+    said(bwvdock().args(["daemon", "--config", file]).env("BWVDOCK_LOG", "off"))
+}
+
 #[test]
 fn configurations_are_checked_before_anything_runs() {
     let folder = temp();
-    let file = folder.path().join("dock.toml").to_str().unwrap().to_owned();
+    let root = folder.path().to_str().unwrap();
+    let file = format!("{root}/dock.toml");
     let default = run(&["config", "show", "--default"]);
     assert!(default.ended(0).starts_with("# The configuration of bwvdock."));
-    fs::write(&file, GOOD).unwrap();
+    let default = run(&["config", "show", "--default", "--json"]).json();
+    assert_eq!(default["transfer"]["parts_in_flight"], 3, "{default:#}");
+    let good = good(root);
+    fs::write(&file, &good).unwrap();
     capture("config-check.txt", run(&["config", "check", &file]).ended(0));
     assert_eq!(run(&["--json", "config", "check", &file]).json()["fine"], true);
     let shown = run(&["config", "show", &file]);
@@ -55,33 +79,80 @@ fn configurations_are_checked_before_anything_runs() {
 
     for (name, text, words) in [
         ("config-empty.txt", String::new(), "dock.id is missing"),
-        ("config-typo.txt", GOOD.replace("bucket", "buckett"), "buckett"),
+        ("config-typo.txt", good.replace("bucket", "buckett"), "buckett"),
         ("config-syntax.txt", "[dock\n".to_owned(), "line 1"),
-        ("config-plain-http.txt", GOOD.replace("https:", "http:"), "http"),
+        ("config-plain-http.txt", good.replace("https:", "http:"), "http"),
         (
             "config-zone.txt",
             format!(
-                "{GOOD}[[transfer.windows]]\ntime_zone = \"Europe/Londinium\"\n\
+                "{good}[[transfer.windows]]\ntime_zone = \"Europe/Londinium\"\n\
                  classes = [\"unreviewed\"]\n"
             ),
             "no time zone Europe/Londinium",
         ),
-        ("config-recipient.txt", GOOD.replace("age1ql3", "age1zzz"), "recipient"),
+        ("config-recipient.txt", good.replace("age1ql3", "age1zzz"), "recipient"),
     ] {
         fs::write(&file, text).unwrap();
         let check = run(&["config", "check", &file]);
         check.complained(2, words);
         capture(name, &check.err);
-        let daemon = run(&["daemon", "--config", &file]);
-        assert_eq!(daemon.exit, 2);
-        if name != "config-zone.txt" {
-            assert_eq!(daemon.err, check.err, "the daemon says the same");
-        }
+        let object = run(&["--json", "config", "check", &file]).failed_in_json(2, "");
+        let problems = object["problems"].as_array().unwrap();
+        assert!(
+            problems.iter().all(|p| p["what"].is_string() && p["next"].is_string()),
+            "{object}"
+        );
+        assert!(!problems.is_empty());
+        let daemon = daemon(&file);
+        assert_eq!((daemon.exit, daemon.err), (2, check.err), "the daemon says the same");
     }
     let missing = run(&["config", "check", "/nowhere.toml"]);
     missing.complained(2, "/nowhere.toml");
-    run(&["daemon", "--config", "/nowhere.toml"]).complained(2, "/nowhere.toml");
-    run(&["config", "check", folder.path().to_str().unwrap()]).complained(2, "");
+    daemon("/nowhere.toml").complained(2, "/nowhere.toml");
+    run(&["config", "check", root]).complained(2, "");
+}
+
+/// What only shows in the files a configuration names: found by the check as by the daemon, all at
+/// once, and before anything is made.
+#[test]
+fn whatever_a_start_would_refuse_is_said_at_once_and_nothing_is_made() {
+    let folder = temp();
+    let root = folder.path().to_str().unwrap();
+    let file = format!("{root}/dock.toml");
+    let mut text =
+        good(root).replace("[store]\n", &format!("[store]\nca_file = \"{root}/ca.pem\"\n"));
+    text.push_str(&format!(
+        "[cameras]\nprofiles_dir = \"{root}/profiles\"\nkeys_dir = \"{root}/keys\"\n"
+    ));
+    text =
+        text.replace("[seal]\n", &format!("[seal]\nrecipients_file = \"{root}/recipients.txt\"\n"));
+    for (name, words) in [
+        ("ca.pem", "no certificate"),
+        ("recipients.txt", "# nobody\nssh-ed25519 AAAA\n"),
+        ("profiles/one.toml", "[match"),
+        ("profiles/two.toml", "name = 7"),
+        ("keys/BWC-1.pub", "no key"),
+        ("keys/B C.pub", "no id"),
+        ("blocked", "a file where a folder should be"),
+    ] {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, words).unwrap();
+    }
+    chmod(&format!("{root}/a"), 0o644);
+    chmod(&format!("{root}/s"), 0o604);
+    let text = text.replace(&format!("{root}/state"), &format!("{root}/blocked/state"));
+    let text = text.replace(&format!("{root}/s.sock"), &format!("{root}/blocked/s.sock"));
+    fs::write(&file, text).unwrap();
+    let before = fs::read_dir(root).unwrap().count();
+    let check = run(&["config", "check", &file]);
+    check.complained(2, "problems");
+    capture("config-files.txt", &check.err);
+    let started = daemon(&file);
+    assert_eq!((started.exit, &started.err), (2, &check.err), "the daemon says the same");
+    let object = run(&["--json", "daemon", "--config", &file]).failed_in_json(2, "");
+    assert_eq!(object["problems"].as_array().unwrap().len(), 9, "{object:#}");
+    assert_eq!(fs::read_dir(root).unwrap().count(), before, "nothing was made");
 }
 
 #[test]
@@ -89,28 +160,35 @@ fn daemons_that_cannot_start_say_why() {
     let folder = temp();
     let root = folder.path().to_str().unwrap();
     let file = format!("{root}/dock.toml");
-    let (access, secret) = (format!("{root}/a"), format!("{root}/s"));
-    let with = |change: &dyn Fn(String) -> String| {
-        let text = GOOD.replace("/x/", &format!("{root}/")).replace(
-            "id = \"d\"",
-            &format!("id = \"d\"\nstate_dir = \"{root}/state\"\n[api]\nsocket = \"{root}/s.sock\""),
-        );
-        fs::write(&file, change(text)).unwrap();
-        said(bwvdock().args(["daemon", "--config", &file]).env("BWVDOCK_LOG", "off"))
+    let good = good(root);
+    let with = |change: &dyn Fn(&str) -> String| {
+        fs::write(&file, change(&good)).unwrap();
+        let check = run(&["config", "check", &file]);
+        let daemon = daemon(&file);
+        // Only who runs the daemon has what systemd hands over, and tries what it may.
+        if daemon.exit == 2 && !check.out.contains("comes from systemd") {
+            assert_eq!((check.exit, &check.err), (2, &daemon.err));
+        }
+        assert!(!folder.path().join("state").exists(), "nothing was made");
+        daemon
     };
-    with(&|text| text).complained(2, &access);
-    fs::write(&access, "k").unwrap();
-    fs::write(&secret, "s").unwrap();
-    for path in [&access, &secret] {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
-    }
-    with(&|text| text).complained(2, "");
-    for path in [&access, &secret] {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
-    }
-    with(&|text| text.replace(&format!("{root}/state"), "/proc/nothing")).complained(5, "/proc");
-    with(&|text| text.replace(&format!("{root}/s.sock"), "/proc/x/s.sock"))
-        .complained(5, "/proc/x");
+    with(&|text| text.replace(&format!("{root}/a"), &format!("{root}/none"))).complained(2, "none");
+    chmod(&format!("{root}/a"), 0o644);
+    with(&str::to_owned).complained(2, "may be read by everybody");
+    chmod(&format!("{root}/a"), 0o600);
+    // What the kernel only says when it is tried.
+    let root_only = if rustix::process::geteuid().is_root() { 5 } else { 2 };
+    with(&|text| text.replace(&format!("{root}/state"), "/proc/nothing"))
+        .complained(root_only, "/proc");
     let ca = format!("bucket = \"bwv\"\nca_file = \"{root}/no-ca.pem\"");
-    with(&|text| text.replace("bucket = \"bwv\"", &ca)).complained(5, "no-ca.pem");
+    with(&|text| text.replace("bucket = \"bwv\"", &ca)).complained(2, "no-ca.pem");
+    let credential = "credential:secret";
+    with(&|text| text.replace(&format!("{root}/s\""), &format!("{credential}\"")))
+        .complained(2, "systemd handed over no credentials");
+    let check = run(&["config", "check", &file]);
+    assert!(check.ended(0).contains("credential:secret comes from systemd"), "{check:?}");
+    fs::write(format!("{root}/dock.key"), "no key").unwrap();
+    chmod(&format!("{root}/dock.key"), 0o600);
+    let key = format!("id = \"d\"\nkey_file = \"{root}/dock.key\"");
+    with(&|text| text.replace("id = \"d\"", &key)).complained(2, "dock.key");
 }

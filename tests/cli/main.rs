@@ -6,7 +6,9 @@
 mod concerns;
 mod damage;
 mod dock;
+mod hidden;
 mod journey;
 mod local;
 mod mask;
 mod refusals;
+mod terminal;

@@ -31,37 +31,51 @@ fn without_a_dock_every_question_ends_with_3() {
         &["receipt", "show", "0123456789ab"],
         &["doctor"],
     ] {
-        run(&[&socket, verb].concat()).complained(3, "no dock answers at /nowhere/api.sock");
+        let what = "no dock answers at /nowhere/api.sock";
+        run(&[&socket, verb].concat()).complained(3, what);
+        let object = run(&[&socket[..], &["--json"], verb].concat()).failed_in_json(3, what);
+        assert_eq!(object["code"], "unreachable");
     }
     capture("no-dock.txt", &run(&[&socket[..], &["status"]].concat()).err);
 }
 
 #[test]
 fn wrong_words_are_wrong_usage() {
+    let mut said = String::new();
     for arguments in [
         &["stat"][..],
         &[],
+        &["custody"],
+        &["custody", "shw"],
         &["why"],
-        &["why", "all"],
-        &["why", "12"],
+        &["why", "0123456789ab", "--bay", "1"],
+        &["why", "--bay", "1", "--camera", "C1"],
         &["hold"],
+        &["hold", "--all", "--reason", ""],
+        &["segments", "--limitt", "3"],
         &["segments", "--stage", "lost"],
         &["segments", "--camera", "../x"],
         &["pause", "--camera", "a", "--segment", "0123456789ab"],
         &["flag", "0123456789ab", "--class", "quarantine", "--reason", "x"],
         &["queue", "--limit", "many"],
+        &["queue", "--limit", "3", "--all"],
+        &["queue", "--limit", "3", "--limit", "4"],
+        &["release", "--limit", "3"],
         &["receipt", "show", "x"],
         &["keys", "generate", "dock"],
+        &["store", "probe", "gpj.\u{202e}exe"],
     ] {
-        let said = run(arguments);
-        assert_eq!((said.exit, said.out.as_str()), (2, ""), "{arguments:?}: {said:?}");
-        assert!(said.err.contains("Usage") || said.err.contains("--help"), "{said:?}");
+        let no = run(arguments);
+        no.complained(2, "");
+        assert_eq!(no.err.lines().count(), 2, "{no:?}");
+        said.push_str(&format!("$ bwvdock {}\n{}", arguments.join(" ").escape_debug(), no.err));
+        let object = run(&[&["--json"], arguments].concat()).failed_in_json(2, "");
+        assert_eq!(object["code"], "usage");
     }
+    capture("usage.txt", &said);
     for every in ["0", "-1", "nan", "1000"] {
         run(&["watch", &format!("--every={every}")]).complained(2, "--every");
     }
-    let stage = run(&["segments", "--stage", "lost"]);
-    assert!(stage.err.contains("stages are seen, sealed"), "{stage:?}");
     assert!(run(&["--version"]).ended(0).starts_with("bwvdock "));
     capture("help.txt", run(&["--help"]).ended(0));
 }

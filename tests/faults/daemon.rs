@@ -13,7 +13,10 @@ use crate::{
 use bwvdock::{
     api::Request,
     config::Config,
-    dock::{Stage, report::StatusReport},
+    dock::{
+        Stage,
+        report::{BayReport, Light, StatusReport},
+    },
     types::{ObjectId, fact::Fact, fact::Target},
 };
 use std::{
@@ -246,18 +249,42 @@ fn daemon_honours_retry_after() {
 /// A full store and wrong credentials need people: words, and hardly a request.
 #[test]
 fn daemon_calls_people_to_a_full_store_and_to_wrong_credentials() {
-    for (status, code, words) in [
-        ("507 Insufficient Storage", "InsufficientStorage", "ask its administrator for space"),
-        ("403 Forbidden", "AccessDenied", "check the credentials"),
+    for (status, code, words, called) in [
+        (
+            "507 Insufficient Storage",
+            "InsufficientStorage",
+            "ask its administrator for space",
+            "the store is full",
+        ),
+        ("403 Forbidden", "AccessDenied", "check the credentials", "the store refuses this dock"),
     ] {
-        let (scene, proxy) = Scene::plain(0, (1, 1));
+        let (scene, proxy) = Scene::plain(0, (2, 300));
         proxy.set(vec![always(Some(Op::Create), ".age", Fault::Answer(error(status, code)))]);
         let daemon = scene.start();
         scene.until_copied();
-        scene.problem("the store cannot be used now");
+        scene.problem(called);
+        let red = |status: &StatusReport| {
+            let of_store = |bay: &BayReport| bay.light == Light::Red && bay.words.contains(called);
+            status.bays.iter().any(of_store)
+        };
+        let status = scene.until("a red bay", red);
+        let bay = status.bays.iter().find(|bay| bay.words.contains(called)).unwrap();
+        assert!(bay.words.contains("copied; may be taken"), "{}", bay.words);
+        let doctor = scene.rig.run(&["doctor"]);
+        let said = String::from_utf8(doctor.stdout).unwrap();
+        assert!(doctor.status.code() == Some(1) && said.contains(called), "{said}");
         let queue: serde_json::Value =
             serde_json::from_slice(&scene.rig.run(&["--json", "queue"]).stdout).unwrap();
         assert!(queue.to_string().contains(words), "{queue:#}");
+        // `retry_seconds_max` says "never more than"; and nobody asks in vain all the time.
+        let waits = queue.as_array().unwrap().iter().filter_map(|row| row["retry_at"].as_str());
+        let waits: Vec<_> = waits
+            .map(|at| {
+                let at: jiff::Timestamp = at.parse().unwrap();
+                at.duration_since(jiff::Timestamp::now()).as_secs()
+            })
+            .collect();
+        assert!(!waits.is_empty() && waits.iter().all(|s| (100..=300).contains(s)), "{waits:?}");
         scene.nothing_is_erased();
         let creates = proxy.seen().iter().filter(|s| s.op == Op::Create && s.struck).count();
         assert!(creates <= 4, "{creates} attempts where only people can help");
@@ -275,7 +302,7 @@ fn daemon_and_probe_refuse_a_store_that_takes_wrong_signatures() {
         rule_of_probe(Op::Head, says("404 Not Found", "", "")),
         rule_of_probe(Op::Put, says("200 OK", "etag: \"x\"\r\n", "")),
     ] {
-        let (scene, proxy) = Scene::plain(0, (1, 1));
+        let (scene, proxy) = Scene::plain(0, (2, 300));
         proxy.set(vec![fault.clone()]);
         let mut daemon = scene.start();
         scene.until_copied();

@@ -35,11 +35,10 @@ pub fn ports(as_json: bool) -> Outcome {
     })?;
     let power = HubPower::new(sysfs.clone());
     let rows: Vec<HubRow> = hubs.iter().map(|hub| row(&sysfs, &power, hub)).collect();
-    let text = match as_json {
-        true => serde_json::to_value(&rows).map(|value| render::json(&value)).unwrap_or_default(),
-        false => words(&rows),
-    };
-    render::print(&text);
+    match as_json {
+        true => render::print_json(&serde_json::json!(rows)),
+        false => render::print(&words(&rows)),
+    }
     Ok(Exit::Fine)
 }
 

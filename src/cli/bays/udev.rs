@@ -16,7 +16,7 @@ const HEAD: &str = "\
 ACTION==\"remove\", GOTO=\"bwvdock_bays_end\"
 ";
 
-pub fn udev(config: &Path) -> Outcome {
+pub fn udev(config: &Path, as_json: bool) -> Outcome {
     let config = config::load(config).map_err(|error| {
         Complaint::new(
             Exit::Usage,
@@ -30,7 +30,10 @@ pub fn udev(config: &Path) -> Outcome {
         let what = "no bay of this configuration is a USB port";
         Complaint::new(Exit::Usage, what, "`bwvdock bays learn` finds out which port is which bay")
     })?;
-    render::print(&text);
+    match as_json {
+        true => render::print_json(&serde_json::json!({ "rules": text })),
+        false => render::print_exact(&text),
+    }
     Ok(Exit::Fine)
 }
 

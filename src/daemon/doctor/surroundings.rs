@@ -26,7 +26,7 @@ pub(super) fn findings(config: &Config) -> Vec<Finding> {
 }
 
 /// Zones that neither the system nor this program knows.
-pub fn unknown_zones<'a>(zones: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+fn unknown_zones<'a>(zones: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
     zones.filter(|zone| TimeZone::get(zone).is_err())
 }
 

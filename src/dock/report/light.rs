@@ -4,7 +4,10 @@ use super::{
     concerns::{Concern, ConcernKind},
     status::BayReport,
 };
-use crate::dock::machine::{Bay, Work};
+use crate::dock::{
+    StoreTrouble,
+    machine::{Bay, Work},
+};
 use serde::{Deserialize, Serialize};
 
 /// The bay light. Green means one thing only: everything safe and nothing left to do.
@@ -49,12 +52,26 @@ pub(super) fn light(
     report: &BayReport,
     open: &[Concern],
     paused: bool,
+    store: Option<&StoreTrouble>,
 ) -> (Light, String, Take) {
     if let Some(words) = &bay.problem {
         return (Light::Red, words.clone(), Take::No);
     }
     if bay.listed_at.is_none() || bay.ingest.is_some() {
         return (Light::Amber, "looking at the camera; do not take it yet".into(), Take::No);
+    }
+    if report.growing > 0 && !matches!(bay.work, Some(Work::Copy(_))) {
+        let files = files_of(report.growing);
+        let words = match paused {
+            true => {
+                format!("paused, and still being written by the camera: {files}; do not take it")
+            }
+            false => format!(
+                "still being written by the camera: {files}, copied when unchanged for a while; \
+                 do not take it yet"
+            ),
+        };
+        return (Light::Amber, words, Take::No);
     }
     if report.to_copy.count > 0 {
         let files = files_of(report.to_copy.count);
@@ -70,10 +87,27 @@ pub(super) fn light(
     }
     if report.to_store.count > 0 {
         let files = files_of(report.to_store.count);
+        // Nothing the officer could do, and it does not pass by itself.
+        if let Some(trouble) = store {
+            let lacks = report.charge.as_ref().and_then(|charge| charge.lacks.as_ref());
+            let may = lacks.map(|lacks| format!("not fit for a shift: {lacks}"));
+            let words = format!(
+                "copied; {}; but {}: tell whoever runs this dock; {files} safe on its disk only",
+                may.unwrap_or_else(|| "may be taken".into()),
+                trouble.need.words()
+            );
+            return (Light::Red, words, Take::No);
+        }
         return (Light::Amber, format!("copied; {files} on the way to the store"), Take::May);
     }
+    if bay.settled && bay.marks.count() > 0 {
+        let files = files_of(bay.marks.count());
+        let words =
+            format!("everything is safe; {files} to be read again, in case of being replaced");
+        return (Light::Amber, words, Take::May);
+    }
     let (light, words, take) = match bay.work {
-        Some(Work::Erase(_) | Work::SecondRead(_)) => {
+        Some(Work::Erase(_) | Work::SecondRead(_)) if bay.marks.count() == 0 => {
             (Light::Amber, "everything is safe; clearing the camera", Take::No)
         }
         _ if !bay.settled && paused => {

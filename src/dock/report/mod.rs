@@ -7,16 +7,19 @@ mod cameras;
 mod concerns;
 mod find;
 mod light;
+mod page;
 mod reconcile;
 mod rows;
 mod status;
 mod why;
+mod why_place;
 
 pub use battery::needs_power;
 pub use cameras::{CameraRow, camera_rows};
 pub use concerns::{Concern, ConcernKind, concerns, gap_words, verdict_words};
 pub use find::{Found, Kind, SHOWN_DIGITS, find};
 pub use light::Light;
+pub use page::{Page, Span};
 pub use reconcile::{CameraBalance, DryRun, DryRunRow, dry_run, reconcile};
 pub use rows::{
     Filter, ObjectRow, RecordingRow, SegmentRow, objects, recording_rows, segment_rows,
@@ -25,3 +28,4 @@ pub use status::{
     BayReport, ClassAmounts, Now, StageAmount, StatusReport, UploadNow, bay_reports, status,
 };
 pub use why::{Explanation, explain};
+pub use why_place::{explain_bay, explain_camera, explain_named};

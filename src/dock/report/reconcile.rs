@@ -2,8 +2,11 @@
 
 use super::super::{
     Dock, IndexBroken, Records, Stage, View,
-    report::concerns::{Concern, concerns},
-    state::{CameraState, RecordingState, Weight, key},
+    report::{
+        concerns::{Concern, concerns},
+        page::{Page, Span, Turner},
+    },
+    state::{CameraState, RecordingState, SegmentState, Weight, key},
 };
 use crate::{
     release::{CONDITIONS, Decision},
@@ -154,7 +157,8 @@ fn account_for_vanished(
 pub struct DryRun {
     /// The declared rule, in order.
     pub conditions: Vec<String>,
-    pub rows: Vec<DryRunRow>,
+    #[serde(flatten)]
+    pub page: Page<DryRunRow>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -167,7 +171,7 @@ pub struct DryRunRow {
     pub obstacles: Vec<(String, String)>,
 }
 
-/// Asks the rule about every file that is still on a camera, at most `limit`.
+/// Asks the rule about the files that are still on a camera, those of `span`.
 ///
 /// # Errors
 /// [`IndexBroken`].
@@ -175,49 +179,71 @@ pub fn dry_run(
     dock: &Dock,
     now: Timestamp,
     view: &dyn View,
-    limit: usize,
+    span: impl Into<Span>,
 ) -> Result<DryRun, IndexBroken> {
-    let mut rows = Vec::new();
+    let mut rows = Turner::new(span.into());
     for camera in view.list::<CameraState>(key::CAMERAS, b"", usize::MAX)? {
         let bay = dock.bays().values().find(|bay| bay.camera == camera.id);
         // A camera that is not docked cannot be erased now; the rule is asked all the same.
         let allows = bay.is_none_or(|bay| bay.erase_allowed);
         for raw in view.ids(&key::open_recordings(&camera.id), b"", usize::MAX)? {
             let Ok(recording) = RecordingId::from_slice(&raw) else { continue };
+            let still = view.recording(recording)?.map_or(0, |state| still_there(&state)) as usize;
+            if rows.may_pass(still) {
+                rows.pass(still);
+                continue;
+            }
             for raw in view.ids(&key::members(recording), b"", usize::MAX)? {
                 let Ok(id) = SegmentId::from_slice(&raw) else { continue };
                 let Some(state) = view.segment(id)? else { continue };
-                if matches!(state.stage, Stage::Released | Stage::Vanished) {
+                if !is_there(state.stage) {
                     continue;
                 }
-                let (release, obstacles) = match dock.decide(now, &state, allows, view)? {
-                    Decision::Release(_) => (true, Vec::new()),
-                    Decision::ReadAgain => {
-                        let words = "a second read of the camera comes first".to_owned();
-                        (false, vec![(words, "nothing: the dock does it".to_owned())])
-                    }
-                    Decision::Stay(why) => (
-                        false,
-                        why.iter().map(|o| (o.to_string(), o.next_step().to_owned())).collect(),
-                    ),
-                };
-                let segment = state.segment;
-                rows.push(DryRunRow {
-                    segment: id,
-                    camera: segment.camera,
-                    path: segment.source.path,
-                    release,
-                    obstacles,
-                });
-                if rows.len() >= limit {
-                    return Ok(with_rule(rows));
+                if rows.wants() {
+                    let row = judged(dock, now, state, allows, view)?;
+                    rows.turn(|| row);
+                } else {
+                    rows.pass(1);
                 }
             }
         }
     }
-    Ok(with_rule(rows))
+    let conditions = CONDITIONS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    Ok(DryRun { conditions, page: rows.page() })
 }
 
-fn with_rule(rows: Vec<DryRunRow>) -> DryRun {
-    DryRun { conditions: CONDITIONS.iter().map(|(name, _)| (*name).to_owned()).collect(), rows }
+fn is_there(stage: Stage) -> bool {
+    !matches!(stage, Stage::Released | Stage::Vanished)
+}
+
+/// What of a recording neither was released nor left by another hand.
+fn still_there(state: &RecordingState) -> u64 {
+    Stage::ALL.iter().zip(state.files).filter(|(stage, _)| is_there(**stage)).map(|(_, n)| n).sum()
+}
+
+fn judged(
+    dock: &Dock,
+    now: Timestamp,
+    state: SegmentState,
+    allows: bool,
+    view: &dyn View,
+) -> Result<DryRunRow, IndexBroken> {
+    let (release, obstacles) = match dock.decide(now, &state, allows, view)? {
+        Decision::Release(_) => (true, Vec::new()),
+        Decision::ReadAgain => {
+            let words = "a second read of the camera comes first".to_owned();
+            (false, vec![(words, "nothing: the dock does it".to_owned())])
+        }
+        Decision::Stay(why) => {
+            (false, why.iter().map(|o| (o.to_string(), o.next_step().to_owned())).collect())
+        }
+    };
+    let segment = state.segment;
+    Ok(DryRunRow {
+        segment: segment.id,
+        camera: segment.camera,
+        path: segment.source.path,
+        release,
+        obstacles,
+    })
 }

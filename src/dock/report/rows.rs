@@ -1,8 +1,10 @@
-//! Lists: recordings, segments, the upload queue. Bounded by a limit the caller names.
+//! Lists: recordings, segments, the upload queue. Bounded by a limit the caller names; the whole is
+//! counted all the same.
 
 use super::super::{
     IndexBroken, Records, Stage, View,
-    state::{RecordingState, SegmentState, key},
+    report::page::{Page, Span, Turner},
+    state::{ObjectState, RecordingState, SegmentState, key},
 };
 use crate::types::{
     CameraId, Class, FileKind, ObjectId, RecordingId, SegmentId, SourcePath, Verdict, fact::Content,
@@ -22,8 +24,22 @@ pub struct Filter {
     pub stage: Option<Stage>,
     #[serde(default)]
     pub unsound: bool,
+    /// Without this many rows at the beginning.
+    #[serde(default)]
+    pub offset: usize,
     /// At most this many rows.
     pub limit: usize,
+}
+
+impl Filter {
+    fn span(&self) -> Span {
+        Span { offset: self.offset, limit: self.limit }
+    }
+
+    /// Whether every segment is wanted, so that none need be looked at to be counted.
+    fn takes_every_segment(&self) -> bool {
+        self.camera.is_none() && self.recording.is_none() && self.stage.is_none() && !self.unsound
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -63,6 +79,9 @@ pub struct SegmentRow {
     pub sha256: Option<crate::types::Sha256Digest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+    /// Gone only in that the same file is seen anew, as it is now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub superseded: bool,
 }
 
 /// One sealed object on its way to, or in, the store.
@@ -84,27 +103,26 @@ pub struct ObjectRow {
 
 /// # Errors
 /// [`IndexBroken`].
-pub fn recording_rows(view: &dyn View, filter: &Filter) -> Result<Vec<RecordingRow>, IndexBroken> {
-    let mut rows = Vec::new();
+pub fn recording_rows(view: &dyn View, filter: &Filter) -> Result<Page<RecordingRow>, IndexBroken> {
+    let mut rows = Turner::new(filter.span());
     let mut broken = None;
     view.scan(key::RECORDINGS, b"", &mut |_, value| {
         match serde_json::from_slice::<RecordingState>(value) {
-            Err(error) => broken = Some(IndexBroken(error.to_string())),
+            Err(error) => {
+                broken = Some(IndexBroken(error.to_string()));
+                return ControlFlow::Break(());
+            }
             Ok(state) => {
                 let camera = filter.camera.as_ref().is_none_or(|c| *c == state.recording.camera);
                 let stage = filter.stage.is_none_or(|stage| state.at(stage) > 0);
                 if camera && stage && (!filter.unsound || state.unsound > 0) {
-                    rows.push(recording_row(state));
+                    rows.turn(|| recording_row(state));
                 }
             }
         }
-        if rows.len() < filter.limit && broken.is_none() {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
+        ControlFlow::Continue(())
     })?;
-    broken.map_or(Ok(rows), Err)
+    broken.map_or(Ok(rows.page()), Err)
 }
 
 fn recording_row(state: RecordingState) -> RecordingRow {
@@ -142,14 +160,15 @@ impl From<SegmentState> for SegmentRow {
             camera: state.segment.camera,
             path: state.segment.source.path,
             trouble: state.trouble,
+            superseded: state.superseded,
         }
     }
 }
 
 /// # Errors
 /// [`IndexBroken`].
-pub fn segment_rows(view: &dyn View, filter: &Filter) -> Result<Vec<SegmentRow>, IndexBroken> {
-    let mut rows = Vec::new();
+pub fn segment_rows(view: &dyn View, filter: &Filter) -> Result<Page<SegmentRow>, IndexBroken> {
+    let mut rows = Turner::new(filter.span());
     let wanted = |state: &SegmentState| {
         filter.camera.as_ref().is_none_or(|c| *c == state.segment.camera)
             && filter.recording.is_none_or(|r| r == state.segment.recording)
@@ -157,61 +176,67 @@ pub fn segment_rows(view: &dyn View, filter: &Filter) -> Result<Vec<SegmentRow>,
             && (!filter.unsound || state.sealed.as_ref().is_some_and(|s| !s.verdict.is_sound()))
     };
     if let Some(recording) = filter.recording {
-        let members = key::members(recording);
-        for raw in view.ids(&members, b"", usize::MAX)? {
+        for raw in view.ids(&key::members(recording), b"", usize::MAX)? {
             let Ok(id) = SegmentId::from_slice(&raw) else { continue };
-            rows.extend(view.segment(id)?.filter(&wanted).map(SegmentRow::from));
-            if rows.len() >= filter.limit {
-                break;
+            if let Some(state) = view.segment(id)?.filter(&wanted) {
+                rows.turn(|| state.into());
             }
         }
-        return Ok(rows);
+        return Ok(rows.page());
     }
+    let every = filter.takes_every_segment();
     let mut broken = None;
     view.scan(b"s/", b"", &mut |_, value| {
+        if every && !rows.wants() {
+            rows.pass(1);
+            return ControlFlow::Continue(());
+        }
         match serde_json::from_slice::<SegmentState>(value) {
-            Err(error) => broken = Some(IndexBroken(error.to_string())),
-            Ok(state) if wanted(&state) => rows.push(state.into()),
+            Err(error) => {
+                broken = Some(IndexBroken(error.to_string()));
+                return ControlFlow::Break(());
+            }
+            Ok(state) if wanted(&state) => rows.turn(|| state.into()),
             Ok(_) => {}
         }
-        if rows.len() < filter.limit && broken.is_none() {
-            ControlFlow::Continue(())
-        } else {
-            ControlFlow::Break(())
-        }
+        ControlFlow::Continue(())
     })?;
-    broken.map_or(Ok(rows), Err)
+    broken.map_or(Ok(rows.page()), Err)
 }
 
 /// The upload queue, each class oldest first.
 ///
 /// # Errors
 /// [`IndexBroken`].
-pub fn objects(view: &dyn View, limit: usize) -> Result<Vec<ObjectRow>, IndexBroken> {
-    let mut ids = Vec::new();
+pub fn objects(view: &dyn View, span: impl Into<Span>) -> Result<Page<ObjectRow>, IndexBroken> {
+    let mut ids = Turner::new(span.into());
     for class in [Class::Evidential, Class::Quarantine, Class::Unreviewed] {
         view.queue(class, &mut |row| {
-            ids.push(row.object);
-            if ids.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            ids.turn(|| row.object);
+            ControlFlow::Continue(())
         })?;
     }
-    ids.truncate(limit);
-    let states = ids.into_iter().map(|id| view.object(id));
-    let rows = states.filter_map(|state| {
-        state.transpose().map(|state| {
-            state.map(|state| ObjectRow {
-                id: state.object.id,
-                content: state.object.content,
-                class: state.object.class,
-                bytes: state.object.sealed.size,
-                key: state.object.key,
-                camera: state.camera,
-                sealed_at: state.sealed_at,
-                attempts: state.attempts,
-                retry_at: state.retry_at,
-                trouble: state.trouble,
-            })
-        })
-    });
-    rows.collect()
+    let ids = ids.page();
+    let mut rows = Vec::with_capacity(ids.rows.len());
+    for id in ids.rows {
+        rows.extend(view.object(id)?.map(ObjectRow::from));
+    }
+    Ok(Page::new(rows, ids.offset, ids.total))
+}
+
+impl From<ObjectState> for ObjectRow {
+    fn from(state: ObjectState) -> Self {
+        Self {
+            id: state.object.id,
+            content: state.object.content,
+            class: state.object.class,
+            bytes: state.object.sealed.size,
+            key: state.object.key,
+            camera: state.camera,
+            sealed_at: state.sealed_at,
+            attempts: state.attempts,
+            retry_at: state.retry_at,
+            trouble: state.trouble,
+        }
+    }
 }

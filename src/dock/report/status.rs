@@ -53,6 +53,15 @@ pub struct BayReport {
     pub to_copy: Amount,
     /// Copied, and not yet safe in the store.
     pub to_store: Amount,
+    /// Files that somebody still writes to; they are copied when they hold still.
+    #[serde(default)]
+    pub growing: u64,
+    /// Files to be read again, as something tells that they were touched since they were copied.
+    #[serde(default)]
+    pub touched: u64,
+    /// What is known besides, in words: what was left out, and why. A few; `why` tells all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copying: Option<SegmentId>,
     /// When all evidential footage, and all footage, of this camera will be in the store.
@@ -312,7 +321,16 @@ fn problems(
             totals.second_reads_differing
         ));
     }
-    if let Some((until, words)) = dock.store_wait().filter(|(until, _)| *until > now) {
+    let wait = dock.store_wait().filter(|(until, _)| *until > now);
+    if let Some(trouble) = dock.store_trouble() {
+        let again =
+            wait.map_or_else(String::new, |(until, _)| format!("; trying again at {until:.0}"));
+        problems.push(format!(
+            "{}: footage is safe on this dock's disk only, until a person helps ({}){again}",
+            trouble.need.words(),
+            trouble.words
+        ));
+    } else if let Some((until, words)) = wait {
         problems
             .push(format!("the store cannot be used now ({words}); trying again at {until:.0}"));
     }
@@ -371,6 +389,9 @@ fn bay_report(
         bytes: 0,
         to_copy: Amount::default(),
         to_store: Amount::default(),
+        growing: 0,
+        touched: 0,
+        notes: Vec::new(),
         copying: None,
         evidential_safe_at: None,
         all_safe_at: None,
@@ -380,18 +401,28 @@ fn bay_report(
         report.light = Light::Red;
         report.words = words.clone();
     }
-    if dock.empty_cards().contains(name) {
+    if let Some(noted) = dock.empty_cards().get(name) {
+        report.notes = few(noted.clone(), name);
         report.words = "empty card: nothing to copy; put a `camera_id` on the bay if it must be \
                         known whose it is"
             .into();
+    }
+    if let Some((first, camera)) = dock.waits_for(name) {
+        report.light = Light::Amber;
+        report.words = format!(
+            "camera {camera} was in bay {first} before this dock started; waiting for that bay to \
+             answer; do not take it yet"
+        );
     }
     let Some(bay) = dock.bays().get(name) else { return without_a_camera(report, view) };
     report.camera = Some(bay.camera.clone());
     report.profile = Some(bay.profile.clone());
     (report.files, report.bytes) = bay.on_camera;
+    (report.growing, report.touched) = (bay.growing.count(), bay.marks.count());
     if let Some(Work::Copy(segment)) = bay.work {
         report.copying = Some(segment);
     }
+    report.notes = few(noted(&bay.camera, view)?, name);
     let open = outstanding(&bay.camera, view)?;
     report.to_copy = open.to_copy;
     let copied = at.copied.get(name).copied().unwrap_or(0);
@@ -412,7 +443,7 @@ fn bay_report(
     if report.light != Light::Red {
         let mut open = concerns(view, &bay.camera, Concern::LIST_MAX)?;
         open.retain(Concern::is_open);
-        let of_footage = light(bay, &report, &open, held);
+        let of_footage = light(bay, &report, &open, held, dock.store_trouble());
         (report.light, report.words) = battery::finish(of_footage, report.charge.as_ref());
     }
     Ok(report)
@@ -437,6 +468,25 @@ fn without_a_camera(mut report: BayReport, view: &dyn View) -> Result<BayReport,
     Ok(report)
 }
 
+/// Notes on one bay of a list.
+const NOTES_MAX: usize = 3;
+
+fn few(mut notes: Vec<String>, bay: &BayName) -> Vec<String> {
+    let more = notes.len().saturating_sub(NOTES_MAX);
+    notes.truncate(NOTES_MAX);
+    if more > 0 {
+        notes.push(format!("and {more} more: `bwvdock why --bay {bay}`"));
+    }
+    notes
+}
+
+/// What the last listing of a camera noted and needs nobody.
+pub(super) fn noted(camera: &CameraId, view: &dyn View) -> Result<Vec<String>, IndexBroken> {
+    let findings = view.camera(camera)?.map(|camera| camera.findings).unwrap_or_default();
+    let noted = findings.into_iter().filter(|finding| finding.weight == Weight::Noted);
+    Ok(noted.map(|finding| finding.words).collect())
+}
+
 #[derive(Default)]
 pub(super) struct Open {
     pub to_copy: Amount,
@@ -445,7 +495,7 @@ pub(super) struct Open {
 }
 
 #[derive(Default)]
-struct OpenPart {
+pub(super) struct OpenPart {
     to_copy: Amount,
     to_store: Amount,
 }

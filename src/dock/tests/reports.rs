@@ -216,14 +216,16 @@ fn why_names_what_a_file_waits_for() {
     world.ask(hold);
     world.settle();
     assert!(why(&world).0.contains("held: case 7") && why(&world).1.contains("unhold"));
-    let rows = report::dry_run(&world.dock, world.now, &world.table, 100).unwrap().rows;
+    let rows = report::dry_run(&world.dock, world.now, &world.table, 100).unwrap().page.rows;
     assert_eq!(rows.len(), 4);
     let held = |row: &report::DryRunRow| row.obstacles.iter().any(|o| o.0.contains("case 7"));
     assert!(rows.iter().all(|row| !row.release && held(row)), "{rows:?}");
     world.ask(Command::Unhold { target: Target::Dock, reason: "done".into() });
     world.settle();
     assert!(why(&world).0.contains("released") && why(&world).1.contains("receipt show"));
-    assert!(report::dry_run(&world.dock, world.now, &world.table, 100).unwrap().rows.is_empty());
+    assert!(
+        report::dry_run(&world.dock, world.now, &world.table, 100).unwrap().page.rows.is_empty()
+    );
     let nobody = uuid::Uuid::nil();
     assert!(report::explain(&world.dock, nobody, world.now, &world.table).unwrap().is_none());
 }
@@ -238,7 +240,11 @@ fn a_dry_run_names_what_would_go_and_erases_nothing() {
     world.pending.clear();
     let run = report::dry_run(&world.dock, world.now, &world.table, 100).unwrap();
     assert_eq!(run.conditions.len(), crate::release::CONDITIONS.len());
-    assert_eq!(run.rows.iter().filter(|row| row.release).count(), 2, "the media, not the manifest");
+    assert_eq!(
+        run.page.rows.iter().filter(|row| row.release).count(),
+        2,
+        "the media, not the manifest"
+    );
     assert!(world.erased.is_empty());
     invariants::the_log_is_the_state(&world, 5);
 }

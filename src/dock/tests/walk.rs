@@ -48,7 +48,7 @@ fn anything(world: &mut World, random: &mut Random) -> String {
     let files: Vec<_> = world.cameras[camera].files.keys().cloned().collect();
     let file = files.get(random.below(files.len())).cloned();
     let file = file.filter(|file| *file != path("camera.json"));
-    let what = random.below(28);
+    let what = random.below(29);
     match what {
         0 | 1 => world.dock(place, camera),
         2 => world.pull(place),
@@ -112,6 +112,18 @@ fn anything(world: &mut World, random: &mut Random) -> String {
         27 => {
             let (camera, reason) = (world.cameras[camera].id.clone(), "known".to_owned());
             world.ask(Command::Acknowledge { camera, only: None, reason });
+        }
+        28 => {
+            // Touched, or another file in its place.
+            let file = file.and_then(|f| world.camera(camera).files.get_mut(&f));
+            if let Some(file) = file {
+                file.inode += 1;
+                if random.one_in(2)
+                    && let Some(byte) = file.bytes.first_mut()
+                {
+                    *byte ^= 1;
+                }
+            }
         }
         19 | 20 => world.pass(5 + random.below(60) as i64),
         _ => {

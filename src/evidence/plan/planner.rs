@@ -1,8 +1,8 @@
 //! A plan being made: the listing with its claims, and the recordings so far.
 
 use super::{
-    FindingKind, LISTS, Plan, PlannedRecording, ROOT, UNCLAIMED, UNPROVEN, finding::Findings,
-    groups,
+    Finding, FindingKind, LISTS, Plan, PlannedRecording, ROOT, UNCLAIMED, UNPROVEN,
+    finding::Findings, groups, left_out,
 };
 use crate::{
     evidence::{
@@ -129,6 +129,13 @@ impl<'a> Planner<'a> {
             groups::number(recording);
         }
         let ignored = self.files.iter().filter(|file| !file.taken).count();
+        // What a manifest names is never left out.
+        let of_profile = |file: &&Listed<'_>| !file.taken && file.role == Role::Ignored;
+        let paths = self.files.iter().filter(of_profile).map(|file| &file.entry.path).collect();
+        let mut findings = self.findings.list;
+        if let Some(words) = left_out::in_words(self.profile, paths) {
+            findings.insert(0, Finding { kind: FindingKind::LeftOut, path: None, words });
+        }
         let known = |text: String| Some(text).filter(|text| !text.is_empty());
         let (model, firmware) =
             card.map(|card| (card.model, card.firmware)).or(self.model).unwrap_or_default();
@@ -138,7 +145,7 @@ impl<'a> Planner<'a> {
             firmware: known(firmware),
             recordings: self.recordings.into_values().collect(),
             absent: self.absent,
-            findings: self.findings.list,
+            findings,
             findings_left_out: self.findings.left_out,
             ignored,
         }

@@ -22,8 +22,8 @@ use regex::bytes::Regex;
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     /// Not TOML, a key missing, or an unknown key: the text names the place and the known keys.
-    #[error("the profile cannot be read")]
-    Toml(#[source] Box<toml::de::Error>),
+    #[error("line {line}: {words}")]
+    Toml { line: usize, words: String },
     #[error("{key} {words}")]
     Value { key: &'static str, words: String },
 }

@@ -19,8 +19,7 @@ impl Profile {
         if text.len() > Self::BYTES_MAX {
             return Err(value("the profile", "is longer than 256 KiB"));
         }
-        let text: ProfileText =
-            toml::from_str(text).map_err(|error| ProfileError::Toml(Box::new(error)))?;
+        let text: ProfileText = toml::from_str(text).map_err(|error| not_toml(text, &error))?;
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if text.name.is_empty() || text.name.len() > 64 || !text.name.chars().all(plain) {
             return Err(value("name", "may hold a-z, 0-9 and '-', at most 64 of them"));
@@ -158,4 +157,12 @@ fn glob_set(key: &'static str, texts: &[String]) -> Result<GlobSet, ProfileError
         set.add(glob);
     }
     set.build().map_err(|error| value(key, &format!("holds too many globs: {error}")))
+}
+
+/// In one line, unlike the error's own text.
+fn not_toml(text: &str, error: &toml::de::Error) -> ProfileError {
+    let start = error.span().map_or(0, |span| span.start.min(text.len()));
+    let line = 1 + text.as_bytes()[..start].iter().filter(|byte| **byte == b'\n').count();
+    let words: Vec<_> = error.message().split_whitespace().collect();
+    ProfileError::Toml { line, words: words.join(" ") }
 }

@@ -21,6 +21,7 @@ mod xml;
 pub use options::{S3Options, SetupError};
 pub use probe::Probe;
 pub use survey::{Kept, Lifecycle, LifecycleRule, Seen, Survey};
+pub use tls::{check_authorities, check_client};
 
 use super::Limiter;
 use jiff::Timestamp;

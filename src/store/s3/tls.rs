@@ -5,10 +5,10 @@ use crate::store::Distrust;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::digest::{SHA256, digest};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore,
-    SignatureScheme,
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, OtherError,
+    RootCertStore, SignatureScheme,
     client::{
-        WebPkiServerVerifier,
+        WantsClientCert, WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::{CryptoProvider, ring as ring_provider},
@@ -42,6 +42,33 @@ pub(super) fn client_config(
         .map_err(|error| SetupError::Tls(error.to_string()))?
         .dangerous()
         .with_custom_certificate_verifier(verifier);
+    with_client(builder, client_pem)
+}
+
+/// Whether these authorities (PEM), or else those of the system, can be trusted at all.
+///
+/// # Errors
+/// [`SetupError`].
+pub fn check_authorities(ca_pem: Option<&[u8]>) -> Result<(), SetupError> {
+    chain_verifier(ca_pem, &Arc::new(ring_provider::default_provider())).map(|_| ())
+}
+
+/// Whether a client certificate (PEM chain) can be shown with this key.
+///
+/// # Errors
+/// [`SetupError`].
+pub fn check_client(certificates: &[u8], key: &[u8]) -> Result<(), SetupError> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring_provider::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| SetupError::Tls(error.to_string()))?
+        .with_root_certificates(RootCertStore::empty());
+    with_client(builder, Some((certificates, key))).map(|_| ())
+}
+
+fn with_client(
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    client_pem: Option<(&[u8], &[u8])>,
+) -> Result<ClientConfig, SetupError> {
     let Some((certificates, key)) = client_pem else {
         return Ok(builder.with_no_client_auth());
     };
