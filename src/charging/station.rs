@@ -117,7 +117,8 @@ impl Station {
                 refrains.insert(name.clone(), refrain);
             }
             if !bay.is_occupied() || bay.is_fixed() {
-                if bay.draws() {
+                // What is no port is not fed by this dock.
+                if bay.draws() && bay.hub.is_some() {
                     budget.take(bay.hub.as_ref());
                 }
                 fates.insert(name.clone(), Fate::On);

@@ -101,6 +101,31 @@ fn where_no_port_can_be_switched_the_words_say_so() {
 }
 
 #[test]
+fn a_card_in_a_folder_takes_nothing_of_the_budget() {
+    let one = Settings { station_milliamps_max: Some(1000), ..settings() };
+    let look = |n: usize, hub: Option<HubPath>| Look {
+        bay: bay(n),
+        switch: match &hub {
+            Some(_) => Switch::PerPort,
+            None => Switch::Cannot("it is a folder, not a port".into()),
+        },
+        hub,
+        seat: Seat::Camera {
+            camera: CameraId::new(format!("C{n}")).unwrap(),
+            reading: None,
+            busy: false,
+        },
+    };
+    let looks = vec![look(0, None), look(1, None), look(2, Some(HubPath::Root(1)))];
+    let at = Moment { now: "2026-03-02T00:00:00Z".parse().unwrap(), elapsed: Duration::ZERO };
+    let decisions = Station::new(one).poll(at, looks);
+    assert!(decisions.iter().all(|decision| decision.power), "{decisions:?}");
+    assert!(
+        decisions.iter().all(|decision| decision.report.words == "does not say how full it is")
+    );
+}
+
+#[test]
 fn too_hot_and_too_cold_wait_and_look_again() {
     for (celsius, state) in [(48, State::TooHot), (-3, State::TooCold)] {
         let mut world =
