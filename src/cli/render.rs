@@ -10,12 +10,12 @@ use std::{io::Write as _, os::fd::AsFd};
 /// the one way to a screen, whoever the words are from.
 /// Folded to the terminal, if it goes to one.
 pub fn print(text: &str) {
-    print_exact(&shown(text, columns(&std::io::stdout())));
+    print_exact(&shown(text, columns(std::io::stdout())));
 }
 
 /// As [`print`], on stderr.
 pub fn print_error(text: &str) {
-    let text = shown(text, columns(&std::io::stderr()));
+    let text = shown(text, columns(std::io::stderr()));
     // Nobody may be listening any more.
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }

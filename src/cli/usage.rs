@@ -53,34 +53,12 @@ fn complaint(error: &Error, arguments: &[OsString]) -> Complaint {
                 .map_or_else(String::new, |meant| format!("did you mean {meant}? "));
             return Complaint::new(Exit::Usage, what, meant + &see);
         }
-        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            let value = text(ContextKind::InvalidValue).unwrap_or_default();
-            let why = match (error.source(), text(ContextKind::ValidValue)) {
-                (Some(source), _) if source.is::<ParseIntError>() => {
-                    "a whole number is needed".to_owned()
-                }
-                (Some(source), _) => source.to_string(),
-                (None, Some(values)) => format!("it is one of {values}"),
-                (None, None) => String::new(),
-            };
-            let argument = named(&argument);
-            match (value.is_empty(), why.is_empty()) {
-                (true, true) => format!("{argument} needs a value"),
-                (true, false) => format!("{argument} needs a value: {why}"),
-                (false, true) => format!("{argument} cannot be \"{value}\""),
-                (false, false) => format!("{argument} cannot be \"{value}\": {why}"),
-            }
-        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => wrong_value(error, &argument),
         ErrorKind::MissingRequiredArgument => {
-            format!("`{command}` needs {}", argument.replace(['<', '>'], ""))
+            let wanted = argument.replace(['<', '>'], "").replace('|', " or ");
+            format!("`{command}` needs {wanted}")
         }
-        ErrorKind::ArgumentConflict => {
-            let prior = text(ContextKind::PriorArg).map_or_else(String::new, |p| named(&p));
-            match prior.is_empty() || prior == named(&argument) {
-                true => format!("{} may be given only once", named(&argument)),
-                false => format!("{} does not go together with {prior}", named(&argument)),
-            }
-        }
+        ErrorKind::ArgumentConflict => conflict(error, &argument),
         _ => {
             let text = error.to_string();
             let first = text.lines().next().unwrap_or_default();
@@ -90,11 +68,37 @@ fn complaint(error: &Error, arguments: &[OsString]) -> Complaint {
     Complaint::new(Exit::Usage, what, see)
 }
 
+fn wrong_value(error: &Error, argument: &str) -> String {
+    let value = context(error, ContextKind::InvalidValue).unwrap_or_default();
+    let why = match (error.source(), context(error, ContextKind::ValidValue)) {
+        (Some(source), _) if source.is::<ParseIntError>() => "a whole number is needed".to_owned(),
+        (Some(source), _) => source.to_string(),
+        (None, Some(values)) => format!("it is one of {values}"),
+        (None, None) => String::new(),
+    };
+    let argument = named(argument);
+    match (value.is_empty(), why.is_empty()) {
+        (true, true) => format!("{argument} needs a value"),
+        (true, false) => format!("{argument} needs a value: {why}"),
+        (false, true) => format!("{argument} cannot be \"{value}\""),
+        (false, false) => format!("{argument} cannot be \"{value}\": {why}"),
+    }
+}
+
+fn conflict(error: &Error, argument: &str) -> String {
+    let argument = named(argument);
+    let prior = context(error, ContextKind::PriorArg).map_or_else(String::new, |p| named(&p));
+    match prior.is_empty() || prior == argument {
+        true => format!("{argument} may be given only once"),
+        false => format!("{argument} does not go together with {prior}"),
+    }
+}
+
 /// `--stage <STAGE>` is `--stage`, `<ID>` is `ID`.
 fn named(argument: &str) -> String {
     match argument.split_once(" <") {
         Some((name, _)) => name.to_owned(),
-        None => argument.replace(['<', '>'], ""),
+        None => argument.replace(['<', '>', '[', ']'], ""),
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Limits {
     pub rate_min: u64,
     /// For control requests.
     pub control: Duration,
+    /// Most bytes of a file asked for in one transaction.
+    pub ask_bytes: u32,
     /// How often a camera that says it is busy is asked again, after 100 ms, 200 ms, 400 ms …
     pub busy_retries: u32,
     /// How often a session that lost order may be brought back without a success in between.
@@ -43,6 +45,7 @@ impl Default for Limits {
             slow: Duration::from_secs(20),
             rate_min: 64 * 1024,
             control: Duration::from_secs(1),
+            ask_bytes: 16 * 1024 * 1024,
             busy_retries: 5,
             recoveries: 4,
         }

@@ -3,6 +3,10 @@
 //! By GetPartialObject64 where the camera offers it; else by GetPartialObject, which reaches 4 GiB;
 //! else by GetObject, whose first bytes are skipped.
 //!
+//! Parts are large, so that the command and the answer of each do not matter: asking QEMU's camera for
+//! 1 MiB at a time gave 0.77 of the rate of one GetObject. Bytes are handed on as they come, so nothing
+//! ever holds a part.
+//!
 //! **The end is proved, not assumed**: the last question asks for one byte more than the listed
 //! size, and only an answer that is short is the end. So a file that is longer than listed (cameras
 //! drop the upper half of a size) is read to its end, and one that is shorter is an error.
@@ -21,8 +25,6 @@ use std::{
     time::Duration,
 };
 
-/// Bytes asked for in one transaction: large enough that its two short transfers do not matter.
-const ASK_BYTES: u32 = 1024 * 1024;
 /// How often a camera that is too busy to be read is asked again, and after how long.
 const BUSY_RETRIES: u32 = 10;
 const BUSY_PAUSE: Duration = Duration::from_millis(200);
@@ -99,7 +101,10 @@ impl<P: Pipes> PtpReader<P> {
         } else {
             Way::Whole { skip: 0 }
         };
-        let epoch = lock(&session).epoch();
+        let (epoch, most) = {
+            let session = lock(&session);
+            (session.epoch(), session.limits().ask_bytes)
+        };
         let ended = matches!(size, Size::Bytes(bytes) if offset > bytes);
         let exact = quirks.need(Need::ExactReads);
         Ok(Self {
@@ -110,7 +115,7 @@ impl<P: Pipes> PtpReader<P> {
             offset,
             epoch,
             ask: None,
-            most: ASK_BYTES,
+            most,
             exact,
             busy: 0,
             ended,

@@ -23,17 +23,21 @@ fn path(text: &str) -> SourcePath {
     SourcePath::new(text).unwrap()
 }
 
+/// Parts small enough that the files of these tests have several.
+fn limits() -> Limits {
+    Limits { ask_bytes: 1024 * 1024, ..Limits::default() }
+}
+
 fn dock(camera: SimResponder) -> (PtpCamera<SimPipes>, SimPipes) {
     let pipes = SimPipes::new(camera);
-    let camera =
-        PtpCamera::open(pipes.clone(), None, EraseMode::Allowed, Limits::default()).unwrap();
+    let camera = PtpCamera::open(pipes.clone(), None, EraseMode::Allowed, limits()).unwrap();
     (camera, pipes)
 }
 
 fn dock_again(pipes: SimPipes) -> PtpCamera<SimPipes> {
     // What was on its way went with the power.
     pipes.clone().class_out(crate::ptp::ClassRequest::DeviceReset, &[], EVENT_WAIT).unwrap();
-    PtpCamera::open(pipes, None, EraseMode::Allowed, Limits::default()).unwrap()
+    PtpCamera::open(pipes, None, EraseMode::Allowed, limits()).unwrap()
 }
 
 fn pattern(bytes: usize) -> Vec<u8> {

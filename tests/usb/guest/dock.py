@@ -44,9 +44,10 @@ def recipient():
 
 
 class Dock:
-    """`bays`: name to the TOML lines that say what is in it. `more`: further TOML sections."""
+    """`bays`: name to the TOML lines that say what is in it. `more`: further TOML sections;
+    `cameras`: further lines of [cameras]."""
 
-    def __init__(self, name, bays, more="", profiles=None, release=True):
+    def __init__(self, name, bays, more="", profiles=None, release=True, cameras=""):
         prepare()
         self.folder = f"/run/dock-{name}"
         self.socket = f"{self.folder}/api.sock"
@@ -56,6 +57,7 @@ class Dock:
             write(f"{self.folder}/profiles/{profile}.toml", text)
         self.bays = bays
         self.more = more
+        self.cameras = cameras
         self.release = release
         self.vault = self.daemon = None
         self.endpoint = None
@@ -133,6 +135,7 @@ socket = "{self.socket}"
 profiles_dir = "{self.folder}/profiles"
 keys_dir = "{self.folder}/camera-keys"
 poll_interval_ms = 200
+{self.cameras}
 [seal]
 recipients = ["{recipient()}"]
 [spool]

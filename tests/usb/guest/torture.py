@@ -21,7 +21,7 @@ FREE_WITHIN = 30
 # So many wrong answers are given, by as many responders as it takes; fewer on a busy machine.
 WRONG_ANSWERS = 60
 WRONG_ANSWERS_MIN = 10
-FUZZ_SECONDS_MAX = 45
+FUZZ_SECONDS_MAX = 30
 GROWTH_BYTES_MAX = 96 << 20
 
 

@@ -49,8 +49,7 @@ fn what_is_read_only_is_never_asked_to_delete() {
         assert_eq!(count(&pipes, Operation::DELETE_OBJECT), 0);
     }
     let pipes = SimPipes::new(two_files());
-    let mut camera =
-        PtpCamera::open(pipes.clone(), None, EraseMode::ReadOnly, Limits::default()).unwrap();
+    let mut camera = PtpCamera::open(pipes.clone(), None, EraseMode::ReadOnly, limits()).unwrap();
     let permit = permit(&mut camera, "DCIM/100/B.MP4");
     assert!(matches!(camera.erase(&permit), Err(CameraError::ReadOnly(_))));
     // Read only with deletion is what it says.

@@ -3,12 +3,17 @@
 //!
 //! - `BWVDOCK_USB_PORT`: the port path of the camera, such as `1-2`;
 //! - `BWVDOCK_USB_FOLDER`: the folder it shows, to compare with;
-//! - `BWVDOCK_USB_ERASE`: `allowed` or `refused`.
+//! - `BWVDOCK_USB_ERASE`: `allowed` or `refused`;
+//! - `BWVDOCK_USB_RATIO`, if there is such a bound: what reading in parts must reach at least, as a
+//!   fraction of GetObject alone.
 
 use super::*;
 use crate::usb::RusbPipes;
 use rusb::{Context, Device, UsbContext as _};
 use std::{env, fs, path::Path, time::Instant};
+
+/// An odd number: one of them is the median.
+const RATE_ROUNDS: usize = 25;
 
 fn setting(name: &str) -> String {
     env::var(name).unwrap_or_else(|_| panic!("{name} must be set; see the module's text"))
@@ -53,6 +58,42 @@ fn bare_rate(session: &mut Session<RusbPipes<Context>>, handle: ObjectHandle) ->
     all as f64 / began.elapsed().as_secs_f64()
 }
 
+/// Bytes a second as a copy reads: the camera door, in parts.
+fn door_rate(camera: &mut PtpCamera<RusbPipes<Context>>, path: &SourcePath) -> f64 {
+    let mut reader = camera.open(path, 0).unwrap();
+    let (began, mut buffer, mut all) = (Instant::now(), vec![0; 256 * 1024], 0);
+    while let n @ 1.. = reader.read(&mut buffer).unwrap() {
+        all += n;
+    }
+    all as f64 / began.elapsed().as_secs_f64()
+}
+
+/// The door's rate over that of GetObject alone, measured in turns, so that whatever else the machine
+/// does falls on both: the median of the rounds, or that of the best of each, whichever is higher. A
+/// busy machine spoils the one or the other; a slow door lowers both.
+fn ratio_to_bare(
+    camera: &mut PtpCamera<RusbPipes<Context>>,
+    path: &SourcePath,
+    handle: ObjectHandle,
+) -> f64 {
+    let (mut ratios, mut best_ours, mut best_bare) = (Vec::new(), 0_f64, 0_f64);
+    for round in 0..RATE_ROUNDS {
+        let before = (round % 2 == 0).then(|| bare_rate(&mut lock(&camera.session), handle));
+        let ours = door_rate(camera, path);
+        let bare = before.unwrap_or_else(|| bare_rate(&mut lock(&camera.session), handle));
+        ratios.push(ours / bare);
+        (best_ours, best_bare) = (best_ours.max(ours), best_bare.max(bare));
+    }
+    ratios.sort_by(f64::total_cmp);
+    let (median, best) = (ratios[RATE_ROUNDS / 2], best_ours / best_bare);
+    println!(
+        "rate in parts over bare GetObject: median {median:.3}; best {best:.3} ({:.0} MB/s, {:.0} MB/s)",
+        best_ours / 1e6,
+        best_bare / 1e6
+    );
+    median.max(best)
+}
+
 #[test]
 #[ignore = "needs a camera on real USB: the guest of tests/usb"]
 fn a_real_responder_is_listed_read_and_erased() {
@@ -92,17 +133,16 @@ fn a_real_responder_is_listed_read_and_erased() {
 
     let largest = listing.files.iter().max_by_key(|file| file.size).expect("there are files");
     let handle = camera.locate(&largest.path).unwrap().handle;
-    let bare = bare_rate(&mut lock(&camera.session), handle);
-    let mut reader = camera.open(&largest.path, 0).unwrap();
-    let (began, mut buffer, mut all) = (Instant::now(), vec![0; 256 * 1024], 0);
-    while let n @ 1.. = reader.read(&mut buffer).unwrap() {
-        all += n;
+    if let Ok(least) = env::var("BWVDOCK_USB_RATIO") {
+        let ratio = ratio_to_bare(&mut camera, &largest.path, handle);
+        assert!(
+            ratio >= least.parse().unwrap(),
+            "reading in parts has {ratio:.2} of the bare rate"
+        );
     }
-    let ours = all as f64 / began.elapsed().as_secs_f64();
-    drop(reader);
-    println!("{:.1} MB/s in parts, {:.1} MB/s bare GetObject", ours / 1e6, bare / 1e6);
 
     // A transfer left in the middle does not disturb what comes next.
+    let mut buffer = vec![0; 256 * 1024];
     let mut reader = camera.open(&largest.path, 0).unwrap();
     reader.read_exact(&mut buffer[..1000]).unwrap();
     drop(reader);
@@ -149,23 +189,25 @@ fn a_real_camera_that_is_pulled_is_gone_within_seconds() {
     fs::write(setting("BWVDOCK_USB_READING"), "").unwrap();
     let mut buffer = vec![0; 256 * 1024];
     let began = Instant::now();
-    let (error, last) = loop {
-        let mut reader = camera.open(&largest.path, 0).unwrap();
-        let mut last = Instant::now();
-        let end = loop {
-            match reader.read(&mut buffer) {
-                Ok(0) => break None,
-                Ok(_) => last = Instant::now(),
-                Err(error) => break Some(error),
-            }
+    let mut last = Instant::now();
+    // An error of a read names it as the system does; between two reads it is simply gone.
+    let error = 'pulled: loop {
+        let mut reader = match camera.open(&largest.path, 0) {
+            Ok(reader) => reader,
+            Err(CameraError::Gone) => break None,
+            Err(error) => panic!("{error:?}"),
         };
-        assert!(began.elapsed().as_secs() < 60, "nobody pulled it");
-        if let Some(error) = end {
-            break (error, last);
+        loop {
+            assert!(began.elapsed().as_secs() < 60, "nobody pulled it");
+            match reader.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(_) => last = Instant::now(),
+                Err(error) => break 'pulled Some(error),
+            }
         }
     };
-    println!("{error} {:?} after the last byte", last.elapsed());
-    assert_eq!(error.raw_os_error(), Some(19), "{error}");
+    println!("{error:?} {:?} after the last byte", last.elapsed());
+    assert!(error.is_none_or(|error| error.raw_os_error() == Some(19)));
     assert!(last.elapsed().as_secs() < 12);
     assert!(!camera.is_present());
     assert!(matches!(camera.list(), Err(CameraError::Gone)));

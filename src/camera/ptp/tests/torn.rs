@@ -73,8 +73,7 @@ fn a_camera_pulled_while_it_is_read_is_gone_and_comes_back_as_another_docking() 
         drop((reader, camera));
         pipes.camera().gone = false;
         // The session of before is still open there.
-        let mut camera =
-            PtpCamera::open(pipes, None, EraseMode::ReadOnly, Limits::default()).unwrap();
+        let mut camera = PtpCamera::open(pipes, None, EraseMode::ReadOnly, limits()).unwrap();
         assert!(read(&mut camera, "DCIM/100/A.MP4", 1000).unwrap() == pattern(2_500_000)[1000..]);
     }
 }
