@@ -8,6 +8,7 @@ pub mod config;
 pub mod types;
 
 // rules: no clock, no file, no socket, no thread, no log
+pub mod charging;
 pub mod custody;
 pub mod dock;
 pub mod evidence;
@@ -33,5 +34,6 @@ pub mod cli;
 pub mod daemon;
 #[cfg(feature = "vault")]
 pub mod demo;
+pub mod metrics;
 #[cfg(feature = "vault")]
 pub mod vault;

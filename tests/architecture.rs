@@ -26,11 +26,11 @@ const LAYERS: &[(Layer, &[&str])] = &[
         Rules,
         &[
             "dock", "evidence", "ptp", "seal", "transfer", "release", "custody", "trust", "power",
-            "volume",
+            "charging", "volume",
         ],
     ),
     (Doors, &["camera", "journal", "spool", "store", "clock", "usb"]),
-    (Shell, &["daemon", "api", "cli", "demo", "vault"]),
+    (Shell, &["daemon", "api", "cli", "demo", "vault", "metrics"]),
 ];
 
 /// The one thing a door may have from another: a finished spool file is what the store sends.

@@ -38,7 +38,7 @@ kinds! {
     ReceiptPlaced, SpoolFreed, SpoolDamaged, SecondRead, Held, Unheld, Paused, Resumed,
     RetryAsked, Reclassed, Releasing, Released, ReleaseFailed, LogRepaired, IndexRebuilt,
     LogPruned, SourceChanged, LogDamaged, DamageAccepted, Security, PortSwitched, ClockSetting,
-    ClockSet, MarksDue, Marked, MarkFailed,
+    ClockSet, MarksDue, Marked, MarkFailed, BatteryFault,
 }
 
 /// What may be left out of a line, by the kind of fact and the path to it.
@@ -84,6 +84,8 @@ const OPTIONAL: &[(&str, &str)] = &[
     ("marked", "/seen/legal_hold"),
     ("marked", "/seen/noted_only"),
     ("marked", "/seen/lacks"),
+    ("battery_fault", "/percent"),
+    ("battery_fault", "/stops"),
 ];
 
 #[test]

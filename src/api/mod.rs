@@ -36,6 +36,10 @@ pub const ROWS_MAX: usize = 10_000;
 pub enum Request {
     Status,
     Bays,
+    /// Everything that is told of the dock's health.
+    Health,
+    /// The cameras this dock ever knew.
+    Cameras,
     Recordings {
         filter: Filter,
     },
@@ -140,6 +144,8 @@ impl Request {
         match self {
             Self::Status
             | Self::Bays
+            | Self::Health
+            | Self::Cameras
             | Self::Recordings { .. }
             | Self::Segments { .. }
             | Self::Queue { .. }

@@ -12,6 +12,7 @@ use crate::{
         report::{self, Filter, Page, Span},
     },
     journal::Journal,
+    metrics::{self, VitalsError},
     spool::{FolderSpool, Spool as _},
     types::ObjectId,
 };
@@ -185,6 +186,15 @@ async fn reply(api: &Api, peer: &Peer, request: Request) -> Result<Value, Refusa
                     .look(move |dock, view| report::bay_reports(dock, &at, now, view))
                     .await??,
             )
+        }
+        Request::Health => match metrics::gather(api).await {
+            Ok(vitals) => json(vitals),
+            Err(VitalsError::Stopping(error)) => Err(error.into()),
+            Err(VitalsError::Index(error)) => Err(error.into()),
+        },
+        Request::Cameras => {
+            let at = at();
+            look(api, move |view| report::camera_rows(view, &at, ROWS_MAX)).await
         }
         Request::Why { id } => {
             let known =

@@ -8,8 +8,8 @@ use crate::{
     api::{Client, ClientError, Request},
     daemon::Finding,
     dock::report::{
-        BayReport, CameraBalance, DryRun, Explanation, Filter, Kind, ObjectRow, Page, RecordingRow,
-        SegmentRow, Span, StatusReport,
+        BayReport, CameraBalance, CameraRow, DryRun, Explanation, Filter, Kind, ObjectRow, Page,
+        RecordingRow, SegmentRow, Span, StatusReport,
     },
     types::{CameraId, Class, ObjectId, RecordingId, fact::Entry, fact::Target},
 };
@@ -88,7 +88,20 @@ impl Asker {
     }
 
     pub fn bays(&self) -> Outcome {
-        self.show(&Request::Bays, |bays: &Vec<BayReport>| screens::bays(bays))?;
+        self.show(&Request::Bays, |bays: &Vec<BayReport>| {
+            screens::bays(bays, jiff::Timestamp::now())
+        })?;
+        Ok(Exit::Fine)
+    }
+
+    pub fn health(&self) -> Outcome {
+        self.show(&Request::Health, super::health::health)?;
+        Ok(Exit::Fine)
+    }
+
+    pub fn cameras(&self, csv: bool) -> Outcome {
+        let words = if csv { super::health::csv } else { super::health::cameras };
+        self.show(&Request::Cameras, |rows: &Vec<CameraRow>| words(rows))?;
         Ok(Exit::Fine)
     }
 

@@ -4,10 +4,12 @@
 //! `--json` one object: see [`Complaint`]. Exit status: see [`Exit`].
 
 mod ask;
+mod battery;
 mod bays;
 mod complaint;
 mod custody;
 mod fold;
+mod health;
 mod id;
 mod lists;
 mod local;
@@ -69,6 +71,14 @@ enum Verb {
     Bays {
         #[command(subcommand)]
         verb: Option<bays::BaysVerb>,
+    },
+    /// How the dock is: clock, disk, store, queue, sensors, batteries
+    Health,
+    /// Every camera this dock ever knew: the asset register
+    Cameras {
+        /// As CSV, for spreadsheets
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
     },
     /// The status, again and again
     ///
@@ -454,6 +464,8 @@ fn run(cli: Cli) -> Outcome {
         }
         Verb::Bays { verb: Some(bays::BaysVerb::Ports) } => bays::ports(cli.json),
         Verb::Bays { verb: Some(bays::BaysVerb::Udev { config }) } => bays::udev(&config, cli.json),
+        Verb::Health => asker.health(),
+        Verb::Cameras { csv } => asker.cameras(csv),
         Verb::Watch { every } => asker.watch(every),
         Verb::Recordings(selection) => asker.recordings(selection),
         Verb::Segments(selection) => asker.segments(selection),

@@ -50,7 +50,7 @@ pub fn picture(
 
 /// What a reader that is no terminal gets when something changed: all bays, and what is wrong.
 pub fn change(status: &StatusReport) -> String {
-    let mut out = screens::bays(&status.bays);
+    let mut out = screens::bays(&status.bays, status.at);
     status.problems.iter().for_each(|problem| out.push_str(&format!("! {problem}\n")));
     out
 }

@@ -26,7 +26,7 @@ fn safe(at: Option<Timestamp>, now: Timestamp) -> String {
 pub fn status(status: &StatusReport) -> String {
     let s = status;
     let mut out = format!("Dock {}   {}\n\n", s.dock, utc(s.at));
-    out.push_str(&bays_at_a_glance(&s.bays));
+    out.push_str(&bays_at_a_glance(&s.bays, s.at));
     let (copy, queue) = (&s.to_copy, &s.queue);
     let row =
         |name: &str, copy: &crate::dock::state::Amount, queue: &crate::dock::state::Amount| {
@@ -89,37 +89,45 @@ pub fn status(status: &StatusReport) -> String {
 }
 
 /// Of many bays, those that are empty only as a number; `bays` has them all.
-fn bays_at_a_glance(all: &[BayReport]) -> String {
+fn bays_at_a_glance(all: &[BayReport], now: Timestamp) -> String {
     const MANY: usize = 12;
     let empty = |bay: &&BayReport| bay.light == Light::Off && bay.camera.is_none();
     let hidden = all.iter().filter(empty).count();
     if all.len() <= MANY || hidden < 2 {
-        return bays(all);
+        return bays(all, now);
     }
     let rest: Vec<_> = all.iter().filter(|bay| !empty(bay)).cloned().collect();
     if rest.is_empty() {
         return format!("All {hidden} bays are empty.\n");
     }
-    format!("{}and {hidden} more: empty\n", bays(&rest))
+    format!("{}and {hidden} more: empty\n", bays(&rest, now))
 }
 
-pub fn bays(bays: &[BayReport]) -> String {
+pub fn bays(bays: &[BayReport], now: Timestamp) -> String {
     if bays.is_empty() {
         return "No bay is configured: add [[bays]] to the configuration.\n".into();
     }
+    let battery = super::battery::is_told(bays);
     let rows = bays
         .iter()
         .map(|bay| {
-            vec![
+            let mut row = vec![
                 bay.bay.to_string(),
                 bay.light.as_str().to_owned(),
                 bay.camera.as_ref().map_or("-".into(), ToString::to_string),
                 if bay.camera.is_some() { bay.files.to_string() } else { "-".into() },
                 bay.words.clone(),
-            ]
+            ];
+            if battery {
+                row.splice(4..4, super::battery::cells(bay, now));
+            }
+            row
         })
         .collect();
-    let mut out = table(&["BAY", "LIGHT", "CAMERA", "FILES", ""], &[3], rows);
+    let mut out = match battery {
+        true => table(&["BAY", "LIGHT", "CAMERA", "FILES", "BATTERY", "READY", ""], &[3], rows),
+        false => table(&["BAY", "LIGHT", "CAMERA", "FILES", ""], &[3], rows),
+    };
     for bay in bays {
         bay.notes.iter().for_each(|note| out.push_str(&format!("bay {}: {note}\n", bay.bay)));
     }
@@ -429,10 +437,13 @@ mod tests {
     #[test]
     fn of_many_bays_the_empty_ones_are_a_number() {
         let mut all: Vec<_> = (1..=40).map(|name| bay(name, "off")).collect();
-        assert_eq!(bays_at_a_glance(&all), "All 40 bays are empty.\n");
+        assert_eq!(bays_at_a_glance(&all, Timestamp::UNIX_EPOCH), "All 40 bays are empty.\n");
         all[6] = bay(7, "red");
-        let glance = bays_at_a_glance(&all);
+        let glance = bays_at_a_glance(&all, Timestamp::UNIX_EPOCH);
         assert!(glance.contains("\n7    red") && glance.ends_with("\nand 39 more: empty\n"));
-        assert_eq!(bays_at_a_glance(&all[..12]), bays(&all[..12]));
+        assert_eq!(
+            bays_at_a_glance(&all[..12], Timestamp::UNIX_EPOCH),
+            bays(&all[..12], Timestamp::UNIX_EPOCH)
+        );
     }
 }

@@ -5,8 +5,10 @@
 //! configuration, only the names of the files they lie in. [`DEFAULT_TOML`] is the manual: every
 //! key stands in it with its default, and tests keep that so.
 
+mod charging;
 mod error;
 mod load;
+mod metrics;
 mod model;
 mod ports;
 mod reader;
@@ -19,14 +21,18 @@ mod tests;
 mod value;
 mod warnings;
 
+pub use charging::{Charging, ChargingShift};
 pub use error::{ConfigError, ConfigErrors};
 pub use load::{LoadError, load, load_parts, read_secret};
+pub use metrics::Metrics;
 pub use model::{
     Api, Bay, BaySource, Cameras, Config, Dock, Journal, Log, Release, Retention, Seal, Spool,
     Store, StoreRequired, Transfer, Usb, Window,
 };
 pub use ports::{PortsError, with_ports};
-pub use value::{Day, LogFormat, LogLevel, SecretFile, StoreKind, TimeOfDay, UnknownModels};
+pub use value::{
+    ChargeOrder, Day, LogFormat, LogLevel, SecretFile, StoreKind, TimeOfDay, UnknownModels,
+};
 
 use crate::types::DockId;
 use reader::Section;
@@ -44,6 +50,7 @@ impl Config {
             api: Api::default(),
             cameras: Cameras::default(),
             usb: Usb::default(),
+            charging: Charging::default(),
             seal: Seal { recipients, recipients_file: None },
             spool: Spool::default(),
             journal: Journal::default(),
@@ -52,6 +59,7 @@ impl Config {
             release: Release::default(),
             retention: Retention::default(),
             log: Log::default(),
+            metrics: Metrics::default(),
             bays: Vec::new(),
         }
     }
@@ -107,6 +115,7 @@ fn whole(mut root: Section<'_>) -> Option<Config> {
     let bays = sections::bays(root.sections("bays", sections::BAYS_MAX), state_dir);
     let cameras = sections::cameras(root.section("cameras"));
     let usb = sections::usb(root.section("usb"));
+    let charging = charging::charging(root.section("charging"));
     let seal = sections::seal(root.section("seal"));
     let spool = sections::spool(root.section("spool"));
     let journal = sections::journal(root.section("journal"));
@@ -115,6 +124,7 @@ fn whole(mut root: Section<'_>) -> Option<Config> {
     let release = sections::release(root.section("release"));
     let retention = sections::retention(root.section("retention"));
     let log = sections::log(root.section("log"));
+    let metrics = metrics::metrics(root.section("metrics"));
     root.finish();
     let (dock, store) = (dock?, store?);
     Some(Config {
@@ -122,6 +132,7 @@ fn whole(mut root: Section<'_>) -> Option<Config> {
         api,
         cameras,
         usb,
+        charging,
         seal,
         spool,
         journal,
@@ -130,6 +141,7 @@ fn whole(mut root: Section<'_>) -> Option<Config> {
         release,
         retention,
         log,
+        metrics,
         bays,
     })
 }

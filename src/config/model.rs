@@ -6,6 +6,7 @@
 use super::value::{
     self, Day, LogFormat, LogLevel, SecretFile, StoreKind, TimeOfDay, UnknownModels,
 };
+use super::{Charging, Metrics};
 use crate::types::{BayName, CameraId, Class, DockId, PortPath, ReceiptLevel, UsbClass, UsbId};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ pub struct Config {
     pub api: Api,
     pub cameras: Cameras,
     pub usb: Usb,
+    pub charging: Charging,
     pub seal: Seal,
     pub spool: Spool,
     pub journal: Journal,
@@ -26,6 +28,7 @@ pub struct Config {
     pub release: Release,
     pub retention: Retention,
     pub log: Log,
+    pub metrics: Metrics,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bays: Vec<Bay>,
 }

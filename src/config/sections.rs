@@ -255,16 +255,17 @@ pub(super) fn transfer(mut s: Section<'_>) -> Transfer {
     transfer
 }
 
+pub(super) const EVERY_DAY: [Day; 7] = [
+    Day::Monday,
+    Day::Tuesday,
+    Day::Wednesday,
+    Day::Thursday,
+    Day::Friday,
+    Day::Saturday,
+    Day::Sunday,
+];
+
 fn window(mut s: Section<'_>) -> Window {
-    const EVERY_DAY: [Day; 7] = [
-        Day::Monday,
-        Day::Tuesday,
-        Day::Wednesday,
-        Day::Thursday,
-        Day::Friday,
-        Day::Saturday,
-        Day::Sunday,
-    ];
     let days = s.words("days", Day::WORDS).unwrap_or_else(|| EVERY_DAY.to_vec());
     let from = s.parsed("from", "write for example \"22:00\"").unwrap_or(TimeOfDay::START);
     let to = s.parsed("to", "write for example \"06:00\"").unwrap_or(TimeOfDay::END);
@@ -281,7 +282,7 @@ fn window(mut s: Section<'_>) -> Window {
 }
 
 /// The name of a time zone; UTC if nothing is said.
-fn zone(s: &mut Section<'_>, key: &'static str) -> String {
+pub(super) fn zone(s: &mut Section<'_>, key: &'static str) -> String {
     let zone = s.text(key).unwrap_or("UTC").to_owned();
     if !is_zone_name(&zone) {
         s.problem(key, format!("is {zone:?}"), "write an IANA name, for example \"Europe/London\"");

@@ -31,7 +31,8 @@ fn every_section_refuses_an_unknown_key() {
     for section in
         ["dock", "api", "cameras", "seal", "spool", "journal", "store", "transfer", "release"]
             .into_iter()
-            .chain(["usb", "retention", "log", "[bays]", "[transfer.windows]"])
+            .chain(["usb", "retention", "log", "metrics", "charging"])
+            .chain(["[bays]", "[transfer.windows]", "[charging.shifts]"])
     {
         let head = format!("[{section}]\n");
         let more = if minimal().contains(&head) { head.clone() } else { String::new() };

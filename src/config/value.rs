@@ -154,6 +154,10 @@ words!(
     StoreKind { S3 => "s3", Directory => "directory" }
 );
 words!(
+    /// Whose turn it is while there is not power for all.
+    ChargeOrder { NextShift => "next_shift", Fair => "fair" }
+);
+words!(
     /// What happens to a camera of a model that nobody named.
     UnknownModels { Refuse => "refuse", Ptp => "ptp" }
 );

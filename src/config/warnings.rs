@@ -59,6 +59,11 @@ impl Config {
              beside each object",
         );
         warn(
+            self.metrics.listen.is_some_and(|listen| !listen.ip().is_loopback()),
+            "metrics.listen: whoever reaches this address reads which cameras are docked; keep it \
+             in a network of its own, or let a proxy ask who is there",
+        );
+        warn(
             self.log.level >= LogLevel::Debug,
             "log.level: so many lines wear out a dock's storage; go back to info afterwards",
         );

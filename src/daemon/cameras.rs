@@ -5,6 +5,7 @@
 
 use super::{
     attach::{Opened, open, unanswered},
+    charging::Batteries,
     copy::{Begun, Copy, CopyJob, CopyOutcome, Patience, Pause, SecondRead, Watch, second_read},
     core::Core,
     erasing::erase,
@@ -71,6 +72,7 @@ pub struct World {
     pub progress: Arc<Progress>,
     pub paused: Paused,
     pub ports: Arc<Ports>,
+    pub batteries: Batteries,
     /// Set cameras' clocks to the time of this zone, once their offset is on disk.
     pub set_clock: Option<TimeZone>,
     pub poll: Duration,
@@ -373,11 +375,31 @@ impl Docked<'_> {
             self.world.core.remember_blocking(vec![Fact::ClockSet { bay, camera, after, words }]);
     }
 
+    /// Between two orders, and only as often as is wanted.
+    fn hear_battery(&mut self) {
+        let batteries = &self.world.batteries;
+        if !batteries.is_due(self.bay) {
+            return;
+        }
+        match self.camera.battery_percent() {
+            Ok(percent) => batteries.heard(self.bay, &self.id, percent),
+            // Whether it is gone is found out in its own way; what it said before still stands.
+            Err(error) => {
+                batteries.failed(self.bay);
+                tracing::debug!(bay = %self.bay, "its battery: {}", chain(&error));
+            }
+        }
+    }
+
     fn serve(&mut self, inbox: &Receiver<Order>) {
+        self.world.batteries.forget(self.bay);
         loop {
             let order = match inbox.recv_timeout(PRESENCE_EVERY) {
                 Ok(order) => Some(order),
-                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.hear_battery();
+                    None
+                }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             let answer = order.map(|order| self.carry_out(order));

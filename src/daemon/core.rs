@@ -120,6 +120,23 @@ impl Core {
         answer.await.map_err(|_| Stopping)
     }
 
+    /// As [`Core::look`], from threads.
+    ///
+    /// # Errors
+    /// [`Stopping`].
+    pub fn look_blocking<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Dock, &JournalView) -> T + Send + 'static,
+    ) -> Result<T, Stopping> {
+        let (reply, answer) = oneshot::channel();
+        let look: Look = Box::new(move |dock, view| {
+            // Whoever asked is waiting just below.
+            let _ = reply.send(look(dock, view));
+        });
+        self.0.blocking_send(Message::Look(look)).map_err(|_| Stopping)?;
+        answer.blocking_recv().map_err(|_| Stopping)
+    }
+
     /// # Errors
     /// [`Stopping`].
     pub async fn stop(&self, why: String) -> Result<(), Stopping> {
@@ -285,6 +302,9 @@ fn loudly(facts: &[NewFact]) {
             }
             Fact::PortSwitched { bay, port, on, why } => {
                 tracing::warn!(%bay, %port, "switched {}: {why}", if *on { "on" } else { "off" });
+            }
+            Fact::BatteryFault { bay, camera, fault, percent, .. } => {
+                tracing::error!(%bay, %camera, ?percent, "its battery is not right: {fault}");
             }
             Fact::ClockSetting { bay, camera, before } => {
                 let ms = before.camera_minus_dock_ms;

@@ -2,6 +2,7 @@
 
 mod attach;
 mod cameras;
+mod charging;
 pub mod copy;
 mod core;
 mod dock_key;
@@ -32,6 +33,7 @@ use crate::{
     config::{Config, LoadError},
     dock::IndexBroken,
     journal::{Journal, JournalError, Pruned},
+    metrics,
     spool::SpoolError,
     usb::RusbBus,
 };
@@ -121,8 +123,10 @@ pub fn run(ready: Ready) -> Result<(), DaemonError> {
 
 async fn serve(config: Config) -> Result<(), DaemonError> {
     let socket = config.api.socket.clone();
+    let listener = figures_at(&config).await?;
     let bays = config.bays.clone();
-    let Opened { core, engine, api, world, camera_bays, first, progress } = open::open(config)?;
+    let Opened { core, engine, api, world, camera_bays, first, progress, mut charger } =
+        open::open(config)?;
     let (journal, clock) = (api.journal.clone(), api.clock.clone());
     let (ended, core_end) = oneshot::channel();
     let thread = std::thread::Builder::new().name("core".into()).spawn(move || {
@@ -151,14 +155,21 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
             world.ports.watch(bus, |bus| bus.deafness().map(str::to_owned), &world.stop);
         })
     };
+    let figures = listener.map(|listener| tokio::spawn(metrics::serve(listener, api.clone())));
+    let charger = {
+        let world = world.clone();
+        std::thread::spawn(move || charger.run(&world))
+    };
     let socket_for_errors = socket.clone();
     let listener = tokio::spawn(async move { api::serve(&socket, api).await });
     let ticker = tokio::spawn(tick(core.clone(), progress));
     let pruner = tokio::spawn(prune_daily(journal.clone(), clock));
     let result = wait_for_end(&core, core_end, listener, socket_for_errors).await;
     world.stop.store(true, Ordering::Relaxed);
+    world.ports.stir();
     ticker.abort();
     pruner.abort();
+    figures.iter().for_each(tokio::task::JoinHandle::abort);
     drop(core);
     let closed = tokio::task::spawn_blocking(move || {
         // Threads that panicked were reported when they did.
@@ -169,6 +180,8 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
             world.progress.stop_all();
             std::thread::sleep(Duration::from_millis(20));
         }
+        // Before the watch of the bus ends: ports that rest are switched on.
+        let _ = charger.join();
         if watcher.is_finished() {
             let _ = watcher.join();
         } else {
@@ -181,6 +194,18 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
     match (result, closed) {
         (Ok(()), Ok(Err(error))) => Err(error.into()),
         (result, _) => result,
+    }
+}
+
+/// The address at which figures are given out, taken before anything is opened.
+async fn figures_at(config: &Config) -> Result<Option<tokio::net::TcpListener>, DaemonError> {
+    let Some(listen) = config.metrics.listen else { return Ok(None) };
+    match metrics::bind(listen).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) => Err(DaemonError::Settings {
+            what: format!("figures cannot be given out at {listen}: {error}"),
+            next: "write another address as `listen` under [metrics], or end what has it",
+        }),
     }
 }
 

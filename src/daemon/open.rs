@@ -3,6 +3,7 @@
 use super::{
     Core, DaemonError, Doctor, Progress,
     cameras::{Bays, Paused, World},
+    charging::{Batteries, Charger},
     core::{Loop, log_damage},
     dock_key::sync_folder,
     doors::Doors,
@@ -13,6 +14,7 @@ use super::{
 };
 use crate::{
     api::Api,
+    charging,
     clock::{Clock, RealClock, boot_id},
     config::{self, Config, Store as StoreConfig, StoreKind},
     custody::receipt::Place,
@@ -71,6 +73,7 @@ pub struct Opened {
     /// To be told the core first.
     pub first: Vec<Event>,
     pub progress: Arc<Progress>,
+    pub charger: Charger,
 }
 
 struct RandomIds;
@@ -171,6 +174,10 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         progress: progress.clone(),
         paused: Paused::default(),
         ports: ports.clone(),
+        batteries: {
+            let (every, started) = (config.charging.battery_poll_seconds, Instant::now());
+            Batteries::new(Duration::from_secs(every), Box::new(move || started.elapsed()))
+        },
         set_clock: match config.cameras.set_clock {
             true => Some(time_zone(&config.cameras.clock_zone, CLOCK_ZONE)?),
             false => None,
@@ -202,6 +209,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         repairs: report.facts().into_iter().map(|new| new.fact).collect(),
     };
     let first = std::iter::once(Event::Started(started)).chain(missing).collect();
+    let charger = Charger::new(charging_settings(&config)?, &config);
     let profile_names = world.profiles.iter().map(|p| p.name().to_owned()).collect();
     let api = Api {
         core: core.clone(),
@@ -223,7 +231,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         }),
     };
     let engine = Loop { dock, journal, doors, inbox };
-    Ok(Opened { core, engine, api, world, camera_bays, first, progress })
+    Ok(Opened { core, engine, api, world, camera_bays, first, progress, charger })
 }
 
 /// The bays that are USB ports, with what is let into them.
@@ -279,6 +287,45 @@ fn windows(config: &Config) -> Result<Windows, DaemonError> {
         })
     };
     config.transfer.windows.iter().map(window).collect::<Result<_, _>>().map(Windows)
+}
+
+/// The charging policy with its time zones looked up.
+pub fn charging_settings(config: &Config) -> Result<charging::Settings, DaemonError> {
+    let c = &config.charging;
+    let shift = |shift: &config::ChargingShift| {
+        Ok(charging::Shift {
+            days: shift.days.iter().map(|day| weekday(*day)).collect(),
+            start: time_of(shift.start),
+            zone: time_zone(&shift.time_zone, "`time_zone` under [[charging.shifts]]")?,
+        })
+    };
+    let shifts = c.shifts.iter().map(shift).collect::<Result<_, DaemonError>>()?;
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let limit = |milliamps: u32| (milliamps > 0).then_some(milliamps);
+    Ok(charging::Settings {
+        gate_percent: c.gate_percent,
+        full_percent: c.full_percent,
+        battery_required: c.battery_required,
+        full_charge: minutes(c.full_charge_minutes),
+        slowest_charge: minutes(60 * c.slowest_charge_hours),
+        hold: (c.rest_percent > 0).then(|| charging::Hold {
+            percent: c.rest_percent,
+            idle: minutes(60 * c.rest_idle_hours),
+        }),
+        port_milliamps: c.port_milliamps,
+        hub_milliamps_max: limit(c.hub_milliamps_max),
+        station_milliamps_max: limit(c.station_milliamps_max),
+        order: match c.order {
+            config::ChargeOrder::NextShift => charging::Order::NextShift,
+            config::ChargeOrder::Fair => charging::Order::Fair,
+        },
+        stagger: Duration::from_secs(c.stagger_seconds),
+        dwell: minutes(c.dwell_minutes),
+        coldest_celsius: c.celsius_min as i16,
+        hottest_celsius: c.celsius_max as i16,
+        stops: c.stop_on_anomaly,
+        shifts: charging::Shifts(shifts),
+    })
 }
 
 pub(super) fn time_zone(name: &str, key: &str) -> Result<TimeZone, DaemonError> {

@@ -2,6 +2,7 @@
 
 use super::copy::Watch;
 use crate::{
+    charging::Report,
     dock::report::Now,
     types::{BayName, ObjectId},
 };
@@ -21,6 +22,7 @@ pub struct Progress {
     uploads: Mutex<BTreeMap<ObjectId, Arc<AtomicU64>>>,
     /// Second reads and those before an erase, which can be stopped and show no progress.
     reads: Mutex<BTreeMap<BayName, Arc<Watch>>>,
+    charge: Mutex<BTreeMap<BayName, Report>>,
     rates: Mutex<Rates>,
     copied: AtomicU64,
     sent: AtomicU64,
@@ -121,6 +123,11 @@ impl Progress {
         rates.upload.sample(self.sent.load(Ordering::Relaxed), since, sending);
     }
 
+    /// How the bays charge, as it was decided just now.
+    pub fn set_charge(&self, charge: BTreeMap<BayName, Report>) {
+        *lock(&self.charge) = charge;
+    }
+
     /// As the reports want it; the spool's figures are the caller's.
     pub fn now(&self, spool_used: u64, spool_max: u64) -> Now {
         let rates = lock(&self.rates);
@@ -137,6 +144,7 @@ impl Progress {
             upload_rate: rates.upload.per_second,
             spool_used,
             spool_max,
+            charge: lock(&self.charge).clone(),
         }
     }
 }

@@ -53,6 +53,7 @@ impl Fold<'_> {
             | Fact::BayTrouble { .. }
             | Fact::Security { .. }
             | Fact::PortSwitched { .. }
+            | Fact::BatteryFault { .. }
             | Fact::ClockSetting { .. }
             | Fact::ClockSet { .. }
             | Fact::EmptyCard { .. }

@@ -479,6 +479,19 @@ pub enum Fact {
         on: bool,
         why: String,
     },
+    /// A camera's battery does not charge as it should.
+    BatteryFault {
+        bay: BayName,
+        camera: CameraId,
+        /// What it does: `slow`, `stalls`, `never_full` or `drains`.
+        fault: String,
+        /// As the camera told last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        percent: Option<u8>,
+        /// Its port is switched off for it, unless the dock cannot do that.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        stops: bool,
+    },
     /// The camera's clock is about to be set; `before` was measured just now.
     ClockSetting {
         bay: BayName,

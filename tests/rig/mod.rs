@@ -3,7 +3,7 @@
 //! For tests that treat the program as its users and its accidents do: from outside, through the
 //! binary, the socket and the files.
 
-#![allow(dead_code, reason = "each test that shares this uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test that shares this uses a part of it")]
 
 mod process;
 

@@ -165,3 +165,40 @@ fn windows_are_read_and_checked() {
     }
     assert!(problems("[[transfer.windows]]\n").contains("transfer.windows.classes is missing"));
 }
+
+#[test]
+fn charging_is_checked_for_what_belongs_together() {
+    for (lines, expected) in [
+        ("gate_percent = 96", "is 96, more than full_percent"),
+        ("slowest_charge_hours = 5", "leaves an ordinary charge too little time"),
+        ("full_charge_minutes = 420\nrest_idle_hours = 13", "too short for charging up again"),
+        ("hub_milliamps_max = 899", "is 899, less than one port"),
+        ("station_milliamps_max = 1", "is 1, less than one port"),
+        ("order = \"greedy\"", "write \"next_shift\" or \"fair\""),
+        ("dwell_minutes = 1", "is 1, which is too small"),
+        ("[[charging.shifts]]\ndays = [\"mon\"]", "charging.shifts.start is missing"),
+        ("[[charging.shifts]]\nstart = \"24:00\"", "write 00:00 of the day after"),
+        ("[[charging.shifts]]\nstart = \"6:30\"", "is no time of day"),
+    ] {
+        let words = problems(&format!("[charging]\n{lines}"));
+        assert!(words.contains(expected), "{lines}: {words}");
+    }
+    let text = format!("{}[[charging.shifts]]\nstart = \"06:30\"\n", minimal());
+    let shifts = Config::parse(&text).unwrap().charging.shifts;
+    assert_eq!((shifts[0].days.len(), shifts[0].time_zone.as_str()), (7, "UTC"));
+}
+
+#[test]
+fn metrics_are_given_out_only_where_somebody_said() {
+    assert_eq!(defaults().metrics.listen, None);
+    let with =
+        |address: &str| Config::parse(&format!("{}[metrics]\nlisten = \"{address}\"\n", minimal()));
+    assert!(with("localhost").unwrap_err().to_string().contains("write an address and a port"));
+    let warned = |address: &str| {
+        with(address).unwrap().warnings().iter().any(|words| words.contains("metrics.listen"))
+    };
+    assert_eq!(
+        (warned("127.0.0.1:9947"), warned("[::1]:1"), warned("0.0.0.0:9947")),
+        (false, false, true)
+    );
+}

@@ -6,6 +6,7 @@
 //! A seat is a bay's port together with its twin at the other speed and everything behind either:
 //! one stranger among them and nothing of the seat is read.
 
+mod rest;
 mod seat;
 mod switch;
 
@@ -18,6 +19,7 @@ use crate::{
     types::{BayName, PortPath, UsbDevice, UsbId, fact::Fact},
     usb::{Bus, Change, Counts, Findings, PortPower, Sysfs, Watch},
 };
+pub use rest::Place;
 use seat::Seat;
 use std::{
     collections::BTreeMap,
@@ -172,6 +174,11 @@ impl Ports {
         drop(self.changed.wait_timeout_while(state, limit, |state| state.news == seen));
     }
 
+    /// Wakes whoever waits for news.
+    pub fn stir(&self) {
+        self.tell_news(&mut self.lock());
+    }
+
     fn tell_news(&self, state: &mut State) {
         state.news = state.news.wrapping_add(1);
         self.changed.notify_all();
@@ -242,6 +249,9 @@ impl Ports {
     }
 
     fn judge(&self, bay: &BayName, models: &[UsbId], device: UsbDevice, again: bool) {
+        if self.still_rests(bay, &device) {
+            return;
+        }
         let own =
             self.lock().seats.get(bay).is_some_and(|seat| seat.is_own(&device.port, &*self.power));
         let decision = match self.policy.judge(&device, models) {

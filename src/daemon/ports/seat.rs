@@ -18,6 +18,16 @@ pub struct Refused {
     pub shown_since: Option<Duration>,
 }
 
+/// A camera whose port was switched off to charge it later, or no more.
+#[derive(Debug, Clone)]
+pub struct Resting {
+    pub device: UsbDevice,
+    /// When the port was last looked at.
+    pub looked: Duration,
+    /// The same device was seen there in this look.
+    pub seen: bool,
+}
+
 pub struct Seat {
     pub port: PortPath,
     pub models: Vec<UsbId>,
@@ -28,6 +38,8 @@ pub struct Seat {
     pub cycling: bool,
     /// Its camera said it is gone: not spoken to until the bus has told what is true.
     pub doubted_until: Option<Duration>,
+    /// Its port is off, and its camera is still there as far as is known.
+    pub resting: Option<Resting>,
 }
 
 impl Seat {
@@ -40,6 +52,7 @@ impl Seat {
             revival: Revival::default(),
             cycling: false,
             doubted_until: None,
+            resting: None,
         }
     }
 

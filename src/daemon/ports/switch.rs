@@ -32,7 +32,13 @@ impl Ports {
         }
     }
 
-    fn switch(&self, bay: &BayName, port: &PortPath, on: bool, why: &str) -> Result<(), String> {
+    pub(super) fn switch(
+        &self,
+        bay: &BayName,
+        port: &PortPath,
+        on: bool,
+        why: &str,
+    ) -> Result<(), String> {
         self.power.switch(port, on).map_err(|error| crate::daemon::chain(&error))?;
         let (bay, port, why) = (bay.clone(), port.clone(), why.to_owned());
         self.tell.remember(vec![Fact::PortSwitched { bay, port, on, why }]);
@@ -86,7 +92,12 @@ impl Ports {
 
     /// Switches off, looks what that did, and remembers it. On return the port is off if the
     /// hub switches single ports, and on if it does not.
-    fn switch_off(&self, bay: &BayName, port: &PortPath, why: &str) -> Result<Switching, String> {
+    pub(super) fn switch_off(
+        &self,
+        bay: &BayName,
+        port: &PortPath,
+        why: &str,
+    ) -> Result<Switching, String> {
         let hub = port.hub();
         let before = self.power.look(&hub);
         let known = self.finding(&hub, before.id);
@@ -129,7 +140,7 @@ impl Ports {
     }
 
     /// Devices on other ports of the hub that are in no bay.
-    fn devices_beside(&self, port: &PortPath) -> Vec<crate::types::UsbDevice> {
+    pub(super) fn devices_beside(&self, port: &PortPath) -> Vec<crate::types::UsbDevice> {
         let state = self.lock();
         let hub = port.hub();
         let beside = |device: &&crate::types::UsbDevice| {
@@ -144,7 +155,11 @@ impl Ports {
         state.health.devices.iter().filter(beside).cloned().collect()
     }
 
-    fn finding(&self, hub: &HubPath, id: Option<crate::types::UsbId>) -> Option<Switching> {
+    pub(super) fn finding(
+        &self,
+        hub: &HubPath,
+        id: Option<crate::types::UsbId>,
+    ) -> Option<Switching> {
         let findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
         findings.of(hub, id).map(|finding| finding.switching)
     }

@@ -1,5 +1,8 @@
 //! Bays that are ports, on a simulated bus: who gets in, who is cut off, and what is written down.
 
+mod charge;
+mod rest;
+
 use super::*;
 use crate::{
     config::{BaySource, Usb},
@@ -110,6 +113,12 @@ impl Rig {
         self.watch = Some(std::thread::spawn(move || ports.watch(bus, |_| None, &stop)));
     }
 
+    /// The time of this rig.
+    fn elapsed(&self) -> Elapsed {
+        let seconds = self.seconds.clone();
+        Box::new(move || Duration::from_secs(seconds.load(Ordering::SeqCst)))
+    }
+
     fn pass(&self, seconds: u64) {
         self.seconds.fetch_add(seconds, Ordering::SeqCst);
     }
@@ -124,6 +133,11 @@ impl Rig {
             assert!(Instant::now() < until, "no camera in bay {name}: {:#?}", self.heard.lines());
             self.ports.wait_for_news(Duration::from_millis(100));
         }
+    }
+
+    /// Both bays' cameras, waited for.
+    fn cameras(&self) -> [Admitted; 2] {
+        ["1", "2"].map(|name| self.camera(name))
     }
 
     /// Waits until the port of a bay was switched off for the `times`-th time, and all about it done.

@@ -36,19 +36,29 @@ pub(super) fn files_of(n: u64) -> String {
     format!("{n} {}", if n == 1 { "file" } else { "files" })
 }
 
-/// The light and its words for a bay whose camera is being served.
+/// Whether a camera may be taken, as far as its footage goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Take {
+    /// The words say why not, or that a person is needed.
+    No,
+    May,
+    Now,
+}
+
+/// The light for a bay whose camera is being served, its words, and what they mean for whoever
+/// wants to take it: [`super::battery::finish`] says that, as a battery may be missing too.
 pub(super) fn light(
     bay: &Bay,
     report: &BayReport,
     open: &[Concern],
     paused: bool,
     store: Option<&StoreTrouble>,
-) -> (Light, String) {
+) -> (Light, String, Take) {
     if let Some(words) = &bay.problem {
-        return (Light::Red, words.clone());
+        return (Light::Red, words.clone(), Take::No);
     }
     if bay.listed_at.is_none() || bay.ingest.is_some() {
-        return (Light::Amber, "looking at the camera; do not take it yet".into());
+        return (Light::Amber, "looking at the camera; do not take it yet".into(), Take::No);
     }
     if report.growing > 0 && !matches!(bay.work, Some(Work::Copy(_))) {
         let files = files_of(report.growing);
@@ -61,7 +71,7 @@ pub(super) fn light(
                  do not take it yet"
             ),
         };
-        return (Light::Amber, words);
+        return (Light::Amber, words, Take::No);
     }
     if report.to_copy.count > 0 {
         let files = files_of(report.to_copy.count);
@@ -70,50 +80,50 @@ pub(super) fn light(
             (false, true) => format!("waiting for room on the dock's disk; {files} to copy"),
             (false, false) => format!("copying, {files} to go; do not take it yet"),
         };
-        return (Light::Amber, words);
+        return (Light::Amber, words, Take::No);
     }
     if let Some(words) = needs_a_person(open, report.to_store.count) {
-        return (Light::Red, words);
+        return (Light::Red, words, Take::No);
     }
     if report.to_store.count > 0 {
         let files = files_of(report.to_store.count);
         // Nothing the officer could do, and it does not pass by itself.
         if let Some(trouble) = store {
+            let lacks = report.charge.as_ref().and_then(|charge| charge.lacks.as_ref());
+            let may = lacks.map(|lacks| format!("not fit for a shift: {lacks}"));
             let words = format!(
-                "copied; may be taken; but {}: tell whoever runs this dock; {files} safe on its \
-                 disk only",
+                "copied; {}; but {}: tell whoever runs this dock; {files} safe on its disk only",
+                may.unwrap_or_else(|| "may be taken".into()),
                 trouble.need.words()
             );
-            return (Light::Red, words);
+            return (Light::Red, words, Take::No);
         }
-        let words = format!("copied; {files} on the way to the store; may be taken");
-        return (Light::Amber, words);
+        return (Light::Amber, format!("copied; {files} on the way to the store"), Take::May);
     }
-    match bay.work {
+    if bay.settled && bay.marks.count() > 0 {
+        let files = files_of(bay.marks.count());
+        let words =
+            format!("everything is safe; {files} to be read again, in case of being replaced");
+        return (Light::Amber, words, Take::May);
+    }
+    let (light, words, take) = match bay.work {
         Some(Work::Erase(_) | Work::SecondRead(_)) if bay.marks.count() == 0 => {
-            (Light::Amber, "everything is safe; clearing the camera".into())
-        }
-        _ if bay.settled && bay.marks.count() > 0 => {
-            let files = files_of(bay.marks.count());
-            let words = format!(
-                "everything is safe; {files} to be read again, in case of being replaced; may be \
-                 taken"
-            );
-            (Light::Amber, words)
+            (Light::Amber, "everything is safe; clearing the camera", Take::No)
         }
         _ if !bay.settled && paused => {
-            (Light::Amber, "everything is safe; paused before clearing; may be taken".into())
+            (Light::Amber, "everything is safe; paused before clearing", Take::May)
         }
-        _ if !bay.settled => (Light::Amber, "everything is safe; clearing the camera".into()),
+        _ if !bay.settled => (Light::Amber, "everything is safe; clearing the camera", Take::No),
         _ if !bay.checked => {
-            (Light::Amber, "everything is safe; looking at the camera once more".into())
+            (Light::Amber, "everything is safe; looking at the camera once more", Take::No)
         }
-        _ => (Light::Green, "everything is safe; take it".into()),
-    }
+        _ => (Light::Green, "everything is safe", Take::Now),
+    };
+    (light, words.into(), take)
 }
 
 /// What a red bay says once all that can be copied is: what is wrong, and what to do.
-fn needs_a_person(open: &[Concern], to_store: u64) -> Option<String> {
+pub(super) fn needs_a_person(open: &[Concern], to_store: u64) -> Option<String> {
     let first = open.first()?;
     let alike = open.iter().filter(|concern| concern.kind == first.kind).count();
     let (what, others) = match (first.kind, alike) {

@@ -2,6 +2,8 @@
 //!
 //! Pure reading; every struct is what `--json` prints.
 
+mod battery;
+mod cameras;
 mod concerns;
 mod find;
 mod light;
@@ -13,6 +15,8 @@ mod status;
 mod why;
 mod why_place;
 
+pub use battery::needs_power;
+pub use cameras::{CameraRow, camera_rows};
 pub use concerns::{Concern, ConcernKind, concerns, gap_words, verdict_words};
 pub use find::{Found, Kind, SHOWN_DIGITS, find};
 pub use light::Light;

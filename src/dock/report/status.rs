@@ -4,6 +4,7 @@ use super::super::{
     Dock, IndexBroken, Records, Stage, View,
     machine::Work,
     report::{
+        battery,
         concerns::{Concern, concerns},
         light::{Light, files_of, light},
         marks,
@@ -31,6 +32,8 @@ pub struct Now {
     pub upload_rate: f64,
     pub spool_used: u64,
     pub spool_max: u64,
+    /// How each bay charges; empty until that was looked at.
+    pub charge: BTreeMap<BayName, crate::charging::Report>,
 }
 
 /// One bay as an officer sees it.
@@ -67,6 +70,9 @@ pub struct BayReport {
     pub evidential_safe_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all_safe_at: Option<Timestamp>,
+    /// How it charges.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charge: Option<crate::charging::Report>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -399,6 +405,7 @@ fn bay_report(
         copying: None,
         evidential_safe_at: None,
         all_safe_at: None,
+        charge: at.charge.get(name).cloned(),
     };
     if let Some(words) = dock.troubles().get(name) {
         report.light = Light::Red;
@@ -417,7 +424,7 @@ fn bay_report(
              answer; do not take it yet"
         );
     }
-    let Some(bay) = dock.bays().get(name) else { return Ok(report) };
+    let Some(bay) = dock.bays().get(name) else { return without_a_camera(report, view) };
     report.camera = Some(bay.camera.clone());
     report.profile = Some(bay.profile.clone());
     (report.files, report.bytes) = bay.on_camera;
@@ -446,8 +453,27 @@ fn bay_report(
     if report.light != Light::Red {
         let mut open = concerns(view, &bay.camera, Concern::LIST_MAX)?;
         open.retain(Concern::is_open);
-        let store = dock.store_trouble();
-        (report.light, report.words) = light(bay, &report, &open, held, store);
+        let of_footage = light(bay, &report, &open, held, dock.store_trouble());
+        (report.light, report.words) = battery::finish(of_footage, report.charge.as_ref());
+    }
+    Ok(report)
+}
+
+/// A bay that is not served: empty, in trouble, or its port is off.
+fn without_a_camera(mut report: BayReport, view: &dyn View) -> Result<BayReport, IndexBroken> {
+    let Some(charge) = report.charge.clone().filter(|charge| charge.dark) else {
+        return Ok(report);
+    };
+    if report.light != Light::Red {
+        let mut open = Vec::new();
+        if let Some(camera) = &charge.resting {
+            let amounts = outstanding(camera, view)?;
+            (report.to_copy, report.to_store) = (amounts.to_copy, amounts.to_store);
+            open = concerns(view, camera, Concern::LIST_MAX)?;
+            open.retain(Concern::is_open);
+        }
+        report.camera = charge.resting.clone();
+        (report.light, report.words) = battery::of_dark(&report, &charge, &open);
     }
     Ok(report)
 }
