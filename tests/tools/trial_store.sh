@@ -104,7 +104,9 @@ ceph_run() {
     ceph-osd -i 0 --mkfs --osd-uuid "$osd" "${as[@]}"
     until_it 30 ceph osd crush add osd.0 1 root=default host=here
   fi
-  ceph-osd -i 0 -f "${as[@]}" &
+  # Asked before it knows the monitor's map, a daemon names no cluster, is refused ("wrong fsid") and
+  # ends: on a busy machine that happens.
+  until ceph-osd -i 0 -f "${as[@]}"; do sleep 0.2; done &
   until_it 90 one_osd_up
   radosgw -n client.rgw -f "${as[@]}" &
   # All of them, or none: what is missing one of them does not get well again.
