@@ -29,7 +29,7 @@ use std::{
 
 const MIB: u64 = 1 << 20;
 /// A store that was killed looks through its disk first.
-const BACK_WITHIN: Duration = Duration::from_secs(120);
+const BACK_WITHIN: Duration = Duration::from_secs(180);
 
 #[test]
 fn dock_and_seaweedfs_are_killed_together_and_nothing_is_lost_or_doubled() {

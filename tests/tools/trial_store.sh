@@ -80,6 +80,10 @@ until_it() {
   done
 }
 
+one_osd_up() {
+  timeout 10 ceph osd stat | grep -q '1 up'
+}
+
 ceph_run() {
   local as=(--setuser root --setgroup root) fsid osd
   export CEPH_CONF=$dir/ceph.conf
@@ -100,9 +104,15 @@ ceph_run() {
     ceph-osd -i 0 --mkfs --osd-uuid "$osd" "${as[@]}"
     until_it 30 ceph osd crush add osd.0 1 root=default host=here
   fi
-  ceph-osd -i 0 -f "${as[@]}" &
+  # Asked before it knows the monitor's map, a daemon names no cluster, is refused ("wrong fsid") and
+  # ends: on a busy machine that happens.
+  until ceph-osd -i 0 -f "${as[@]}"; do sleep 0.2; done &
+  until_it 90 one_osd_up
   radosgw -n client.rgw -f "${as[@]}" &
-  wait
+  # All of them, or none: what is missing one of them does not get well again.
+  wait -n
+  echo "a part of the store ended by itself" >&2
+  kill -KILL 0
 }
 
 ceph_user() {
