@@ -48,9 +48,11 @@ pub async fn establish<S: Store>(
     }
     let found = store.marks(key, version, with_locks).await?;
     let seen = outcome(wanted, &found, &refused);
+    // Its own word that it knows no locks.
+    let cannot = matches!(found.locks, Some(Err(_)));
     match &seen.lacks {
         // It said yes to all of it, and does not show it: it may need a while.
-        Some(words) if refused.is_empty() && attempts < PATIENCE => Err(StoreError {
+        Some(words) if refused.is_empty() && !cannot && attempts < PATIENCE => Err(StoreError {
             call: "marking",
             fault: Fault::NotTheStore,
             words: format!("the store acknowledged it, and yet: {words}"),

@@ -91,13 +91,9 @@ impl MarkChange {
 /// What is still to be changed, in this order.
 pub fn changes(wanted: &MarksWanted, found: &MarksFound) -> Vec<MarkChange> {
     let mut changes = Vec::new();
-    let none = Locks::default();
-    // A store that knows no locks is asked for one all the same: its refusal is its word.
-    let locks = match &found.locks {
-        Some(Ok(locks)) => Some(locks),
-        Some(Err(_)) if wanted.lock => Some(&none),
-        Some(Err(_)) | None => None,
-    };
+    // A store that knows no locks is not asked for one: some take a request they do not know for
+    // another, and putting a hold would be putting the object.
+    let locks = found.locks.as_ref().and_then(|locks| locks.as_ref().ok());
     if let Some(locks) = locks.filter(|_| wanted.lock) {
         // To the second, as stores keep it.
         let kept = locks.retain_until.map(|until| until.as_second());
@@ -137,7 +133,7 @@ pub fn outcome(wanted: &MarksWanted, found: &MarksFound, refused: &[String]) -> 
     let locks = found.locks.as_ref().and_then(|locks| locks.as_ref().ok());
     let mut missing: Vec<String> = changes(wanted, found).iter().map(MarkChange::words).collect();
     if let (true, Some(Err(words))) = (wanted.lock, &found.locks) {
-        missing.push(words.clone());
+        missing.push(format!("no lock and no legal hold ({words})"));
     }
     if !missing.is_empty() {
         missing.extend_from_slice(refused);
@@ -222,7 +218,7 @@ mod tests {
         let cannot = MarksFound { class: None, locks: Some(Err("501 NotImplemented".into())) };
         let seen = outcome(&wanted(Class::Evidential), &cannot, &["no tags here".into()]);
         let words = seen.lacks.clone().unwrap();
-        for part in ["no lock until", "no legal hold", "class=evidential", "501", "no tags here"] {
+        for part in ["no lock and no legal hold", "class=evidential", "501", "no tags here"] {
             assert!(words.contains(part), "{words}");
         }
         assert_eq!((seen.retain_until, seen.legal_hold, seen.class), (None, false, None));

@@ -99,7 +99,7 @@ else
     leave
   }
   trap unmount_and_leave EXIT
-  folder_config small "$small" '[transfer]' 'retry_seconds_base = 1' 'retry_seconds_max = 2' '[release]' 'enabled = false'
+  folder_config small "$small" '[release]' 'enabled = false'
   check "setup on a small file system" exits 0 "$bwvdock" store setup --config "$work/small.toml"
   head -c 2500000 /dev/zero >"$small/other"
   head -c 1500000 /dev/urandom >"$work/small.camera/DCIM/100MEDIA/one.mp4"
@@ -120,6 +120,7 @@ else
   check "read-only: told in words" wait_for 60 tells small "read-only (EROFS)"
   mount -o remount,rw "$small"
   umount -l "$small"
+  check "asked again" ask small retry
   check "gone: told in words" wait_for 60 tells small "not mounted"
   check "the empty mount point stays empty" test -z "$(ls -A "$small")"
   check "(there was something to write)" test "$before" -gt 2

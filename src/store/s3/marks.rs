@@ -67,7 +67,8 @@ impl S3 {
                 // All tags are put at once: those of others must be among them.
                 let mut tags = match self.tags(key, version).await {
                     Ok(tags) => tags,
-                    Err(error) if is_a_no(error.fault) => Vec::new(),
+                    // Where tags are not known at all, putting them may be putting the object.
+                    Err(error) if error.fault == Fault::Missing => Vec::new(),
                     Err(error) => return Err(error),
                 };
                 tags.retain(|(name, _)| name != CLASS);
@@ -257,7 +258,6 @@ mod tests {
         let answers = [
             tagged("unreviewed"),
             no(),
-            no(),
             tagged("unreviewed"),
             fine(""),
             tagged("evidential"),
@@ -298,6 +298,27 @@ mod tests {
         assert!(error.words.contains("and yet: no legal hold"), "{error}");
         let lacks = one(Some(3)).await.unwrap().lacks.unwrap();
         assert!(lacks.contains("no legal hold; no tag class=evidential"), "{lacks}");
+    }
+
+    #[tokio::test]
+    async fn a_store_that_takes_a_question_for_another_is_never_written_to() {
+        // `rclone serve s3` answers a question for tags with the object itself.
+        let answers = [tests::answer("200 OK", "etag: \"e\"\r\n", "age-encryption.org/v1")];
+        let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+        let (options, server) = tests::server(&answers).await;
+        let wanted = wanted(Class::Evidential);
+        let error = establish(&tests::door(options), "k.age", None, &wanted, 9).await.unwrap_err();
+        assert_eq!(error.fault, Fault::NotTheStore);
+        assert!(server.await.unwrap().iter().all(|request| request.starts_with("GET")));
+        // And one that knows no tags is not given any.
+        let no = || tests::error("501 Not Implemented", "NotImplemented");
+        let head = tests::answer("200 OK", "etag: \"e\"\r\n", "");
+        let answers = [no(), head.clone(), no(), no(), no(), head, no()];
+        let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+        let (options, server) = tests::server(&answers).await;
+        let seen = establish(&tests::door(options), "k.age", None, &wanted, 0).await.unwrap();
+        assert!(seen.lacks.unwrap().contains("no tag class=evidential"));
+        assert!(server.await.unwrap().iter().all(|request| !request.starts_with("PUT")));
     }
 
     #[tokio::test]
