@@ -16,6 +16,7 @@ mod local;
 mod picture;
 pub mod render;
 mod screens;
+mod setup;
 mod store;
 mod table;
 mod usage;
@@ -380,6 +381,9 @@ enum StoreVerb {
         #[arg(long, value_name = "FILE", default_value = "/etc/bwvdock/bwvdock.toml")]
         config: PathBuf,
     },
+    /// Bring the bucket to what evidence needs (versions, object lock, a lifecycle for unreviewed
+    /// footage only), or make a folder a store; all of it is read back (exit 1 if it is not so)
+    Setup(setup::SetupArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -500,6 +504,7 @@ fn run(cli: Cli) -> Outcome {
             local::receipt_verify(&file, key.as_deref(), object.as_deref(), cli.json)
         }
         Verb::Store(StoreVerb::Probe { config }) => store::probe(&config, cli.json),
+        Verb::Store(StoreVerb::Setup(args)) => setup::run(args, cli.json),
         Verb::Config(ConfigVerb::Check { file }) => local::config_check(&file, cli.json),
         Verb::Config(ConfigVerb::Show { default: true, .. }) => local::config_default(cli.json),
         Verb::Config(ConfigVerb::Show { file, .. }) => local::config_show(&file, cli.json),

@@ -190,6 +190,9 @@ pub fn recordings(page: &Page<RecordingRow>) -> String {
 }
 
 pub fn segments(page: &Page<SegmentRow>) -> String {
+    let marks: std::collections::BTreeSet<&str> =
+        page.rows.iter().filter_map(|s| s.marks.as_deref()).collect();
+    let marks: String = marks.into_iter().map(|words| format!("* {words}\n")).collect();
     let rows = page
         .rows
         .iter()
@@ -199,7 +202,10 @@ pub fn segments(page: &Page<SegmentRow>) -> String {
                 s.camera.to_string(),
                 s.path.to_string(),
                 bytes(s.size),
-                s.stage.as_str().to_owned(),
+                match &s.marks {
+                    Some(_) => format!("{} *", s.stage.as_str()),
+                    None => s.stage.as_str().to_owned(),
+                },
                 s.verdict.map_or("-".into(), |v| v.to_string()),
                 s.object.map_or("-".into(), |o| short(&o)),
             ]
@@ -213,7 +219,7 @@ pub fn segments(page: &Page<SegmentRow>) -> String {
             rows,
         ),
         "No such segment is known.",
-    )
+    ) + &marks
 }
 
 pub fn queue(page: &Page<ObjectRow>) -> String {

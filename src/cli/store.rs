@@ -2,8 +2,8 @@
 
 use super::{Complaint, Exit, Outcome, local, render};
 use crate::{
-    config::Config,
-    daemon::{chain, open_store},
+    config::{Config, StoreKind},
+    daemon::{chain, open_directory, open_store},
     store::{Kept, Lifecycle, LifecycleRule, S3, Seen, StoreError, Survey},
     types::ReceiptLevel,
 };
@@ -22,6 +22,9 @@ struct Check {
 
 pub fn probe(file: &Path, as_json: bool) -> Outcome {
     let config = local::load(file)?;
+    if config.store.kind == StoreKind::Directory {
+        return probe_folder(&config, as_json);
+    }
     let store = open_store(&config).map_err(|error| {
         let next = error.next_step().to_owned();
         Complaint::new(Exit::Usage, chain(&error), next)
@@ -41,6 +44,47 @@ pub fn probe(file: &Path, as_json: bool) -> Outcome {
         render::print(&as_text(&config, &store, &survey, &verdict));
     }
     Ok(if verdict.good { Exit::Fine } else { Exit::Differs })
+}
+
+/// A folder enforces nothing that could be asked; whether it is a store, and keeps names, can be.
+fn probe_folder(config: &Config, as_json: bool) -> Outcome {
+    let store = open_directory(config);
+    let prefix = format!("{}{}/", config.store.prefix, config.dock.id);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        Complaint::new(Exit::Failed, format!("no runtime: {error}"), "try again")
+    })?;
+    let shown = store.folder().display().to_string();
+    runtime.block_on(store.probe(&prefix)).map_err(|error| {
+        let next = "`bwvdock store setup` makes a folder a store";
+        Complaint::new(Exit::Failed, format!("{shown}: {}", error.words), next)
+    })?;
+    let good = config.release.receipt_level_min <= ReceiptLevel::ReadBack;
+    let meaning = [
+        "no name is given twice, and every object is read back and hashed: receipts say read_back",
+        "class, retention and legal hold are written beside each object; nothing enforces them, and \
+         nothing here is locked",
+    ];
+    if as_json {
+        let value = json!({
+            "directory": shown,
+            "good": good,
+            "receipt_level": ReceiptLevel::ReadBack,
+            "meaning": meaning,
+        });
+        render::print(&render::json(&value));
+    } else {
+        let mut text = format!("{shown} is a store\n\n");
+        meaning.iter().for_each(|words| wrap(words, &mut text));
+        if !good {
+            wrap(
+                "[release] asks for more than a folder can prove: nothing would be released",
+                &mut text,
+            );
+        }
+        render::print(&text);
+    }
+    Ok(if good { Exit::Fine } else { Exit::Differs })
 }
 
 fn unreachable(config: &Config, error: &StoreError) -> Complaint {
@@ -116,14 +160,29 @@ impl Verdict {
     }
 
     fn keeping(&mut self, config: &Config, kept: &Kept) {
-        if kept.class_tag != Seen::Yes {
+        if kept.class_tag != Seen::Yes && kept.class_tag_after == Seen::Yes {
+            self.good(
+                "the class tag of a multipart upload is lost here; the dock gives it to the stored \
+                 object and reads it back",
+            );
+        } else if kept.class_tag != Seen::Yes {
             self.good(
                 "WARNING: the class tag is not seen to be kept: lifecycle rules by tag cannot work \
                  here; let nothing expire by itself",
             );
         }
+        if config.retention.lock && kept.legal_hold != Seen::Yes {
+            self.good(
+                "WARNING: no legal hold is seen to be kept: evidence is held here by its class \
+                 tag alone",
+            );
+        }
         match (&kept.lock, config.retention.lock) {
             (Seen::Yes, _) => self.good("objects are locked until their date"),
+            (Seen::No, _) if kept.lock_after == Seen::Yes => self.good(
+                "the lock of a multipart upload is lost here; the dock locks the stored object \
+                 and reads it back",
+            ),
             (Seen::No, true) => self.bad(
                 "[retention] asks for locks, and this store keeps none: nothing here may be called \
                  locked; make the bucket anew with object lock, or set `lock = false`",
@@ -194,7 +253,10 @@ fn checks(survey: &Survey) -> Vec<Check> {
         check("composite_sha256", "the SHA-256 of the parts", kept.composite_sha256.into(), KEPT),
         check("metadata", "the metadata of an object", kept.metadata.into(), KEPT),
         check("class_tag", "the class tag", kept.class_tag.clone(), KEPT),
+        check("class_tag_after", "the class tag, given later", kept.class_tag_after.clone(), KEPT),
         check("lock", "the lock until a date", kept.lock.clone(), KEPT),
+        check("lock_after", "the lock, given later", kept.lock_after.clone(), KEPT),
+        check("legal_hold", "a legal hold, and its end", kept.legal_hold.clone(), KEPT),
         check("versions", "versions of objects", kept.versions.into(), YES),
         check(
             "uploads_listed",
@@ -255,7 +317,7 @@ fn as_text(config: &Config, store: &S3, survey: &Survey, verdict: &Verdict) -> S
 }
 
 /// A paragraph of a list, with lines that fit a terminal.
-fn wrap(words: &str, text: &mut String) {
+pub(super) fn wrap(words: &str, text: &mut String) {
     let columns = render::terminal_columns().map_or(98, |columns| columns.min(98));
     let mut column = 0;
     for word in words.split_whitespace() {

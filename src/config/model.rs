@@ -211,16 +211,22 @@ impl Default for Journal {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Store {
     pub kind: StoreKind,
-    /// Scheme, host and port only; plain `http` only to a loopback address.
-    #[serde(serialize_with = "value::as_text")]
+    /// Of a store that is a folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<PathBuf>,
+    /// Scheme, host and port only; plain `http` only to a loopback address. Of a folder: `file:`.
+    #[serde(serialize_with = "value::as_text", skip_serializing_if = "is_folder")]
     pub endpoint: Url,
     pub region: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub bucket: String,
     /// Before every key; empty, or ends with `/`.
     pub prefix: String,
     /// `https://host/bucket/key` rather than `https://bucket.host/key`.
     pub path_style: bool,
+    #[serde(skip_serializing_if = "SecretFile::is_none")]
     pub access_key_file: SecretFile,
+    #[serde(skip_serializing_if = "SecretFile::is_none")]
     pub secret_key_file: SecretFile,
     /// The only authorities trusted, PEM; without it, those of the operating system.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -239,6 +245,10 @@ pub struct Store {
     pub bytes_per_second_min: u64,
 }
 
+fn is_folder(endpoint: &Url) -> bool {
+    endpoint.scheme() == "file"
+}
+
 /// What a store must be told; everything else has a default.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoreRequired {
@@ -254,11 +264,24 @@ impl Store {
     pub(super) const CONNECT_TIMEOUT_MS: u64 = 10_000;
     pub(super) const BYTES_PER_SECOND_MIN: u64 = 32 << 10;
 
+    /// A store that is this folder; none if the path is not absolute.
+    pub fn in_directory(directory: PathBuf) -> Option<Self> {
+        let required = StoreRequired {
+            endpoint: Url::from_directory_path(&directory).ok()?,
+            bucket: String::new(),
+            access_key_file: SecretFile::none(),
+            secret_key_file: SecretFile::none(),
+        };
+        let directory = Some(directory);
+        Some(Self { kind: StoreKind::Directory, directory, ..Self::new(required) })
+    }
+
     /// The defaults for this store.
     pub fn new(required: StoreRequired) -> Self {
         let StoreRequired { endpoint, bucket, access_key_file, secret_key_file } = required;
         Self {
             kind: StoreKind::S3,
+            directory: None,
             endpoint,
             region: Self::REGION.into(),
             bucket,

@@ -11,19 +11,25 @@ use url::{Host, Url};
 
 const ADDRESS: &str = "write scheme, host and port, for example \"https://s3.example.org\"";
 const MIB: u64 = 1 << 20;
+const S3_KEYS: [(&str, &str); 4] = [
+    ("endpoint", ADDRESS),
+    ("bucket", "write the name of the bucket"),
+    ("access_key_file", SECRET),
+    ("secret_key_file", SECRET),
+];
 
 pub(super) fn store(mut s: Section<'_>) -> Option<Store> {
-    for (key, remedy) in [
-        ("endpoint", ADDRESS),
-        ("bucket", "write the name of the bucket"),
-        ("access_key_file", SECRET),
-        ("secret_key_file", SECRET),
-    ] {
+    let kind = s.word("kind", StoreKind::WORDS, StoreKind::S3);
+    let directory = s.path("directory");
+    let required: &[(&str, &str)] = match kind {
+        StoreKind::S3 => &S3_KEYS,
+        StoreKind::Directory => &[("directory", "write the folder, for example \"/mnt/evidence\"")],
+    };
+    for (key, remedy) in required.iter().copied() {
         if !s.has(key) {
             s.missing(key, remedy);
         }
     }
-    let kind = s.word("kind", StoreKind::WORDS, StoreKind::S3);
     let endpoint = endpoint(&mut s);
     let region = region(&mut s);
     let bucket = bucket(&mut s);
@@ -50,14 +56,18 @@ pub(super) fn store(mut s: Section<'_>) -> Option<Store> {
         s.number("bytes_per_second_min", 1024..=1 << 30, Store::BYTES_PER_SECOND_MIN);
     s.finish();
 
-    let required = StoreRequired {
-        endpoint: endpoint?,
-        bucket: bucket?,
-        access_key_file: access_key_file?,
-        secret_key_file: secret_key_file?,
+    let base = match kind {
+        StoreKind::S3 => Store::new(StoreRequired {
+            endpoint: endpoint?,
+            bucket: bucket?,
+            access_key_file: access_key_file?,
+            secret_key_file: secret_key_file?,
+        }),
+        StoreKind::Directory => Store::in_directory(directory.clone()?)?,
     };
     Some(Store {
         kind,
+        directory,
         region,
         prefix,
         path_style,
@@ -68,7 +78,7 @@ pub(super) fn store(mut s: Section<'_>) -> Option<Store> {
         part_bytes,
         connect_timeout_ms,
         bytes_per_second_min,
-        ..Store::new(required)
+        ..base
     })
 }
 

@@ -23,6 +23,15 @@ pub enum SecretFile {
 }
 
 impl SecretFile {
+    /// Where a store needs no key.
+    pub(super) fn none() -> Self {
+        Self::Path(PathBuf::new())
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        *self == Self::none()
+    }
+
     /// The file to read; none for a credential when systemd gave no folder.
     pub fn path(&self, credentials_dir: Option<&Path>) -> Option<PathBuf> {
         match self {
@@ -141,8 +150,8 @@ words!(
     LogFormat { Text => "text", Json => "json" }
 );
 words!(
-    /// The protocol the store speaks.
-    StoreKind { S3 => "s3" }
+    /// What the store is: the S3 protocol, or a plain folder.
+    StoreKind { S3 => "s3", Directory => "directory" }
 );
 words!(
     /// Whose turn it is while there is not power for all.

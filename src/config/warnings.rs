@@ -1,6 +1,6 @@
 //! What a valid configuration may still make somebody regret.
 
-use super::{Config, LogLevel};
+use super::{Config, LogLevel, StoreKind};
 use crate::types::{Class, ReceiptLevel};
 
 impl Config {
@@ -46,6 +46,17 @@ impl Config {
         warn(
             self.transfer.windows.iter().any(|w| w.classes.contains(&Class::Evidential)),
             "transfer.windows: evidential footage waits for its window and is not safe until then",
+        );
+        let folder = self.store.kind == StoreKind::Directory;
+        warn(
+            folder && self.release.receipt_level_min == ReceiptLevel::Sha256PerPart,
+            "release.receipt_level_min: a directory proves read_back at most, so nothing will ever \
+             be released",
+        );
+        warn(
+            folder && self.retention.lock,
+            "retention.lock: a directory locks nothing; retention and legal holds are only written \
+             beside each object",
         );
         warn(
             self.metrics.listen.is_some_and(|listen| !listen.ip().is_loopback()),

@@ -11,11 +11,11 @@ use crate::{
     clock::Clock,
     dock::{
         Action, Records as _,
-        event::{CopyResult, Event},
+        event::{CopyResult, Event, MarkEnd},
     },
     journal::Journal,
     spool::{FolderSpool, Spool as _, SpoolError},
-    types::{BayName, CameraId, DockId, ObjectId, RecordingId},
+    types::{BayName, CameraId, DockId, ObjectId, RecordingId, fact::MarksAsked},
 };
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -66,6 +66,7 @@ impl Doors {
             Action::Discard { object } => self.discard(object),
             Action::Upload { object } => self.upload(object),
             Action::StopUpload { object } => self.uploads.stops.ask(object),
+            Action::Mark { object, asked } => self.mark(object, asked),
             Action::WriteReceipt { object } => self.write_receipt(object),
             Action::PlaceReceipt { object } => self.place_receipt(object),
             Action::FreeSpool { object } => self.free_spool(object),
@@ -102,6 +103,29 @@ impl Doors {
             // The index is broken or the object unknown: the next event meets the same and stops.
             Ok((None, _)) | Err(_) => tracing::error!(%object, "an unknown object cannot be sent"),
         }
+    }
+
+    fn mark(&self, object: ObjectId, asked: MarksAsked) {
+        let (uploads, core, journal) =
+            (self.uploads.clone(), self.core.clone(), self.journal.clone());
+        self.runtime.spawn(async move {
+            let end = match journal.view().object(object) {
+                Ok(Some(state)) => uploads.mark(&state, asked).await,
+                // The index is broken or the object unknown: the next event meets the same.
+                Ok(None) | Err(_) => return,
+            };
+            match &end {
+                MarkEnd::Failed { words, .. } => {
+                    tracing::warn!(%object, "not marked at the store yet: {words}");
+                }
+                MarkEnd::Seen(seen) => {
+                    if let Some(words) = &seen.lacks {
+                        tracing::error!(%object, "the store keeps not all its marks: {words}");
+                    }
+                }
+            }
+            let _ = core.send(Event::MarkEnded { object, asked, end }).await;
+        });
     }
 
     fn write_receipt(&self, object: ObjectId) {

@@ -1,6 +1,6 @@
 //! The files a dock is set up with, besides its configuration: keys and camera profiles.
 
-use super::DaemonError;
+use super::{DaemonError, dock_key::write_key};
 use crate::{
     config::{self, Config},
     custody::receipt::DockKey,
@@ -56,14 +56,6 @@ fn unusable_key(what: String) -> DaemonError {
         what,
         next: "`bwvdock keys generate dock --out FILE` makes one; name it as key_file under [dock]",
     }
-}
-
-fn write_key(path: &Path, key: &DockKey) -> io::Result<()> {
-    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(key.to_pem().as_bytes())?;
-    file.sync_all()?;
-    fs::write(path.with_extension("pub.pem"), key.public_pem())
 }
 
 /// Shipped profiles, and those of the folder; a profile there replaces a shipped one by its name.

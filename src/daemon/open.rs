@@ -5,6 +5,7 @@ use super::{
     cameras::{Bays, Paused, World},
     charging::{Batteries, Charger},
     core::{Loop, log_damage},
+    dock_key::sync_folder,
     doors::Doors,
     files::{self, io_error},
     ports::{Parts, Ports},
@@ -15,7 +16,7 @@ use crate::{
     api::Api,
     charging,
     clock::{Clock, RealClock, boot_id},
-    config::{self, Config, Store as StoreConfig},
+    config::{self, Config, Store as StoreConfig, StoreKind},
     custody::receipt::Place,
     dock::{
         Dock, Event, IdSource, Records as _, Settings, View,
@@ -28,7 +29,7 @@ use crate::{
     release::Policy,
     seal::Recipients,
     spool::{FolderSpool, Found, Limits as SpoolLimits, Spool as _},
-    store::{Limiter, S3, S3Options},
+    store::{AnyStore, Directory, Limiter, S3, S3Options},
     transfer::{
         Backoff, Enforces, Limits,
         window::{Window, Windows},
@@ -87,9 +88,16 @@ impl IdSource for RandomIds {
 /// [`DaemonError`]: the first thing that cannot be used.
 pub fn open(config: Config) -> Result<Opened, DaemonError> {
     let state = config.dock.state_dir.clone();
-    fs::create_dir_all(&state).map_err(io_error("make the state folder", &state))?;
+    if !state.is_dir() {
+        fs::create_dir_all(&state)
+            .and_then(|()| sync_folder(&state))
+            .map_err(io_error("make the state folder", &state))?;
+    }
     let receipts = state.join("receipts");
     fs::create_dir_all(&receipts).map_err(io_error("make the receipts folder", &receipts))?;
+    // What is fsynced into a folder is worth nothing if the folder itself goes with the power. An
+    // earlier start may have been killed just before this.
+    sync_folder(&receipts).map_err(io_error("sync", &state))?;
     let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
     let key = files::dock_key(&config)?;
     let recipients =
@@ -134,7 +142,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
 
     let (core, inbox) = Core::channel();
     let progress = Arc::new(Progress::default());
-    let store = Arc::new(open_store(&config)?);
+    let store = Arc::new(open_any_store(&config)?);
     let uploads = Arc::new(Uploads {
         store,
         limits: upload_limits(&config),
@@ -152,6 +160,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         receipts: receipts.clone(),
         key,
         dock: config.dock.id.clone(),
+        lock_for: lock_for(&config),
     });
     let ports = Arc::new(ports(&config, &profiles, &keys, &core));
     let world = Arc::new(World {
@@ -362,10 +371,15 @@ fn settings(config: &Config) -> Result<Settings, DaemonError> {
             reread: config.release.read_again_before_erase,
         },
         key_prefix: config.store.prefix.clone(),
-        lock_for: config.retention.lock.then(|| hours(24 * config.retention.days)),
+        lock_for: lock_for(config),
         copy_retry: (SignedDuration::from_secs(2), SignedDuration::from_mins(10)),
         copy_attempts_max: 5,
     })
+}
+
+fn lock_for(config: &Config) -> Option<SignedDuration> {
+    let days = config.retention.days;
+    config.retention.lock.then(|| SignedDuration::from_hours(24 * i64::from(days)))
 }
 
 /// Makes spool and state agree: a file without a fact never counted and goes (its segment is
@@ -423,7 +437,25 @@ fn settle_spool(
     Ok(states.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
-/// The store door as configured; makes no connection yet.
+/// The store door as configured, whichever it is; looks at nothing yet.
+///
+/// # Errors
+/// As [`open_store`].
+fn open_any_store(config: &Config) -> Result<AnyStore, DaemonError> {
+    Ok(match config.store.kind {
+        StoreKind::S3 => AnyStore::S3(Box::new(open_store(config)?)),
+        StoreKind::Directory => AnyStore::Directory(Box::new(open_directory(config))),
+    })
+}
+
+/// The folder of a store that is one.
+pub fn open_directory(config: &Config) -> Directory {
+    let limiter = Limiter::new(config.transfer.bytes_per_second_max, 0);
+    let folder = config.store.directory.clone().unwrap_or_default();
+    Directory::new(folder, limiter, config.store.bytes_per_second_min)
+}
+
+/// The S3 door as configured; makes no connection yet.
 ///
 /// # Errors
 /// A secret or certificate that cannot be read, or settings that fit no store.
@@ -461,6 +493,9 @@ pub fn open_store(config: &Config) -> Result<S3, DaemonError> {
 }
 
 fn place(config: &StoreConfig) -> Place {
+    if let (StoreKind::Directory, Some(folder)) = (config.kind, &config.directory) {
+        return Place { endpoint: "directory".into(), bucket: folder.display().to_string() };
+    }
     let host = config.endpoint.host_str().unwrap_or_default();
     let endpoint = match config.endpoint.port_or_known_default() {
         Some(port) => format!("{host}:{port}"),

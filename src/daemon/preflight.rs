@@ -183,6 +183,10 @@ impl Look<'_> {
     fn store(&mut self) {
         let store = &self.config.store;
         let before = (self.problems.len(), self.notes.len());
+        // A folder has no keys; whether it is there and a store is for the daemon to wait for.
+        if store.kind == crate::config::StoreKind::Directory {
+            return;
+        }
         self.secret(&store.access_key_file);
         self.secret(&store.secret_key_file);
         let key = store.client_key_file.as_ref().and_then(|file| self.secret(file));

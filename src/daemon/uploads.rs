@@ -13,7 +13,7 @@ use crate::{
     },
     journal::Journal,
     spool::{FolderSpool, Spool as _, SpoolFile},
-    store::{Md5s, Probe, S3, Store as _, perform},
+    store::{AnyStore, Md5s, Probe, Store as _, perform},
     transfer::{Call, Fault, Limits, Random, Resume, Step, StoreError, StoredProof, Upload, Why},
     types::{DockId, ObjectId, fact::ReceiptRef, fact::SealedObject},
 };
@@ -41,7 +41,7 @@ const GAVE_UP_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// What uploads share.
 pub struct Uploads {
-    pub store: Arc<S3>,
+    pub store: Arc<AnyStore>,
     /// As configured; what the store enforces is asked once, before the first upload.
     pub limits: Limits,
     pub probed: OnceCell<Probe>,
@@ -61,6 +61,8 @@ pub struct Uploads {
     pub key: DockKey,
     pub dock: DockId,
     pub place: Place,
+    /// Retention from capture on; none where objects are not to be locked.
+    pub lock_for: Option<SignedDuration>,
 }
 
 /// Asks running uploads to end between two parts.
@@ -144,6 +146,7 @@ impl Uploads {
             Ok(object) => object,
             Err(words) => return UploadEnd::SpoolDamaged { words },
         };
+        let object = self.locked_within_reason(object);
         let mut machine = Upload::new(object.clone(), resume, limits, seed);
         let mut calls = JoinSet::new();
         let mut last_failure: Option<StoreError> = None;
@@ -244,7 +247,7 @@ impl Uploads {
 
     /// The limits with what this store was seen to enforce. Nothing is asked of a store, and no word
     /// of it believed, before it has refused a wrong signature.
-    async fn limits(&self) -> Result<Limits, StoreError> {
+    pub(super) async fn limits(&self) -> Result<Limits, StoreError> {
         let probe = self.probed.get_or_try_init(|| self.store.probe(&self.probe_prefix)).await?;
         if !probe.signature {
             return Err(StoreError {
@@ -300,8 +303,8 @@ impl Uploads {
     }
 }
 
-fn failed(machine: &Upload, retry_at: Timestamp, failure: Option<&StoreError>) -> UploadEnd {
-    let store_wide = failure.is_none_or(|error| match error.fault {
+pub(super) fn is_store_wide(fault: Fault) -> bool {
+    match fault {
         Fault::Network
         | Fault::Server
         | Fault::Busy { .. }
@@ -316,7 +319,11 @@ fn failed(machine: &Upload, retry_at: Timestamp, failure: Option<&StoreError>) -
         | Fault::BadDigest
         | Fault::Refused
         | Fault::Spool => false,
-    });
+    }
+}
+
+fn failed(machine: &Upload, retry_at: Timestamp, failure: Option<&StoreError>) -> UploadEnd {
+    let store_wide = failure.is_none_or(|error| is_store_wide(error.fault));
     UploadEnd::Failed {
         attempts: machine.attempts(),
         words: failure.map_or_else(|| "a call ended oddly".into(), StoreError::with_advice),

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     evidence,
+    transfer::marks,
     types::{
         BayName, CameraId, Class, FileKind, ObjectId, SegmentId, Verdict,
         fact::{Content, Fact, Hashed, PartTable, SealedObject},
@@ -142,7 +143,7 @@ impl Dock {
     ) -> SealedObject {
         let day = now.strftime("%Y/%m/%d");
         let key = format!("{}{}/{day}/{id}.age", self.settings.key_prefix, self.settings.dock);
-        let retain_until = self.settings.lock_for.and_then(|lock| {
+        let retain_until = self.settings.lock_for.map(|lock| {
             // A camera whose clock says 1970, or next year, must not shorten or stretch the lock.
             let believable = now.duration_since(captured);
             let days = SignedDuration::from_hours(24);
@@ -151,7 +152,8 @@ impl Dock {
             } else {
                 now
             };
-            from.checked_add(lock).ok()
+            let asked = from.saturating_add(lock).unwrap_or(Timestamp::MAX);
+            marks::retain_until(asked, now, lock)
         });
         SealedObject { id, content, plain, sealed, table, key, class, retain_until }
     }

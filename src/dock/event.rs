@@ -7,7 +7,8 @@ use crate::{
     types::{
         Actor, BayName, CameraId, Class, ObjectId, ReceiptLevel, RecordingId, SegmentId,
         fact::{
-            ClockOffset, ClockReading, Content, Fact, Hashed, PartTable, ReceiptRef, Source, Target,
+            ClockOffset, ClockReading, Content, Fact, Hashed, MarksAsked, MarksSeen, PartTable,
+            ReceiptRef, Source, Target,
         },
     },
 };
@@ -67,6 +68,12 @@ pub enum Event {
     UploadEnded {
         object: ObjectId,
         end: UploadEnd,
+    },
+    /// The store was asked for the marks that `asked` says.
+    MarkEnded {
+        object: ObjectId,
+        asked: MarksAsked,
+        end: MarkEnd,
     },
     ReceiptWritten {
         object: ObjectId,
@@ -182,6 +189,15 @@ pub enum UploadEnd {
     },
 }
 
+/// How marking an object at the store ended.
+#[derive(Debug)]
+pub enum MarkEnd {
+    /// The store was read after the last change: what it keeps, and what it cannot.
+    Seen(MarksSeen),
+    /// Try again not before `retry_at`; `store_wide` when the store, not the object, is the cause.
+    Failed { attempts: u32, words: String, retry_at: Timestamp, store_wide: bool },
+}
+
 /// What a person may ask for.
 #[derive(Debug, Clone)]
 pub enum Command {
@@ -277,6 +293,11 @@ pub enum Action {
     /// Hand out no further parts, then end.
     StopUpload {
         object: ObjectId,
+    },
+    /// Bring about at the store what the object's class asks, hold before tag, and read it back.
+    Mark {
+        object: ObjectId,
+        asked: MarksAsked,
     },
     WriteReceipt {
         object: ObjectId,

@@ -8,6 +8,7 @@
 use super::{
     Dock, IndexBroken, Records, View,
     event::{Action, Step},
+    marking::is_first_marking,
     state::key,
 };
 use crate::types::ObjectId;
@@ -95,6 +96,12 @@ impl Dock {
                 continue;
             }
             let Some(state) = view.object(object)? else { continue };
+            // The receipt says what the store keeps: its first marking comes before. Trouble with
+            // that holds nothing up, for the object is stored and proved.
+            let marks_go_on = self.marking_wait.is_none();
+            if state.receipt.is_none() && marks_go_on && is_first_marking(&state.marking) {
+                continue;
+            }
             let action = match (&state.receipt, state.spool_freed, state.receipt_placed) {
                 (None, _, _) => Action::WriteReceipt { object },
                 // The spool is cleared first: its room is what cameras wait for, and the store

@@ -3,6 +3,7 @@
 //! A fact that speaks of something unknown changes nothing: after a damaged line the rest of the
 //! log still folds, and what hangs in the air stays on its camera.
 
+mod marks;
 mod matters;
 
 use super::{
@@ -17,12 +18,13 @@ use crate::types::{
     fact::{Content, Entry, Fact, Recording, SealedObject, Segment},
 };
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 type Done = Result<(), IndexBroken>;
 
 /// Counts up whenever the same log folds to other records than before: an index made by another
 /// version is made again from the log.
-pub const FOLD_VERSION: u32 = 3;
+pub const FOLD_VERSION: u32 = 4;
 
 /// Applies one line of the log to the state.
 ///
@@ -114,6 +116,11 @@ impl Fold<'_> {
                 })
             }
             Fact::Stored { object, level, version } => self.stored(*object, *level, version),
+            Fact::MarksDue { object } => self.marks_due(*object),
+            Fact::Marked { object, asked, seen } => self.marked(*object, *asked, seen),
+            Fact::MarkFailed { object, attempts, words, retry_at } => {
+                self.mark_failed(*object, *attempts, words, *retry_at)
+            }
             Fact::Receipted { object, receipt } => self.receipted(*object, receipt),
             Fact::ReceiptPlaced { object } => self.object(*object, |o| o.receipt_placed = true),
             Fact::SpoolFreed { object } => self.object(*object, |o| o.spool_freed = true),
@@ -488,6 +495,11 @@ impl Fold<'_> {
     // --- sealing ---
 
     fn new_object(&mut self, object: &SealedObject, camera: CameraId) -> Done {
+        let recording = self.recording_of(object)?;
+        let marking = self.marking_of(object, recording)?;
+        if let Some(recording) = recording {
+            self.table.put(key::object_of(recording, object.id), Vec::new());
+        }
         let state = ObjectState {
             object: object.clone(),
             camera,
@@ -504,6 +516,7 @@ impl Fold<'_> {
             receipt_placed: false,
             spool_freed: false,
             lost: false,
+            marking,
         };
         self.totals.queue[class_slot(object.class)].add(object.sealed.size);
         let row = key::queue(object.class, self.entry.at, object.id);
@@ -692,6 +705,7 @@ impl Fold<'_> {
             Target::Camera(id) => {
                 self.retry_unsound(&key::matters(id))?;
                 self.retry_copies(&key::copies(id))?;
+                self.retry_all_marks(Some(id))?;
                 self.retry_queue(target)
             }
             Target::Dock => {
@@ -702,6 +716,7 @@ impl Fold<'_> {
                     }
                 }
                 self.retry_copies(key::COPIES)?;
+                self.retry_all_marks(None)?;
                 self.retry_queue(target)
             }
         }
@@ -724,6 +739,7 @@ impl Fold<'_> {
         self.segment(id, |s| s.retry_at = None)?;
         let Some(sealed) = &state.sealed else { return Ok(()) };
         self.object(sealed.object, |o| o.retry_at = None)?;
+        self.retry_marks(sealed.object)?;
         let on_camera = matches!(state.stage, Stage::Sealed | Stage::Stored | Stage::Receipted);
         if on_camera && !sealed.verdict.is_sound() {
             self.segment(id, |s| s.copy_attempts = 0)?;
@@ -764,6 +780,9 @@ impl Fold<'_> {
         let was = recording.recording.class;
         let mut moved = Amount::default();
         let mut segments = Vec::new();
+        // Older copies and descriptions too: whatever the store has of it.
+        let mut objects: BTreeSet<[u8; 16]> =
+            self.table.ids(&key::objects_of(id), b"", usize::MAX)?.into_iter().collect();
         for raw in self.table.ids(&key::members(id), b"", usize::MAX)? {
             let Ok(segment) = SegmentId::from_slice(&raw) else { continue };
             let Some(state) = self.table.segment(segment)? else { continue };
@@ -771,9 +790,7 @@ impl Fold<'_> {
                 moved.add(state.segment.source.size);
                 segments.push(segment);
             }
-            if let Some(sealed) = &state.sealed {
-                self.reclass_object(sealed.object, class)?;
-            }
+            objects.extend(state.sealed.as_ref().map(|sealed| *sealed.object.as_bytes()));
         }
         let from = &mut self.totals.to_copy[class_slot(was)];
         from.count = from.count.saturating_sub(moved.count);
@@ -785,21 +802,31 @@ impl Fold<'_> {
         for segment in segments {
             self.segment(segment, |_| {})?;
         }
-        if let Some((record, _)) = recording.record {
-            self.reclass_object(record, class)?;
+        objects.extend(recording.record.map(|(record, _)| *record.as_bytes()));
+        for raw in objects {
+            let Ok(object) = ObjectId::from_slice(&raw) else { continue };
+            self.reclass_object(object, class)?;
         }
         Ok(())
     }
 
     fn reclass_object(&mut self, id: ObjectId, class: Class) -> Done {
         let Some(mut state) = self.table.object(id)? else { return Ok(()) };
-        // What is stored keeps the tag it was stored with; quarantine is never lowered here.
-        if state.stored.is_some() || state.lost || state.object.class == Class::Quarantine {
+        if state.lost {
             return Ok(());
         }
-        self.leave_queue(&state);
-        state.object.class = class;
-        self.totals.queue[class_slot(class)].add(state.object.sealed.size);
+        // Quarantine is never lowered here.
+        let moves = state.object.class != Class::Quarantine;
+        if state.stored.is_some() {
+            return self.reclass_stored(state, class);
+        }
+        state.marking.evidence = class == Class::Evidential;
+        state.marking.hold_is_ours |= state.marking.evidence;
+        if moves {
+            self.leave_queue(&state);
+            state.object.class = class;
+            self.totals.queue[class_slot(class)].add(state.object.sealed.size);
+        }
         put(self.table, key::object(id), &state)?;
         self.object(id, |_| {})
     }

@@ -154,6 +154,10 @@ pub struct Dock {
     /// Receipts, their placing and the clearing of the spool, under way.
     pub(super) finishing: BTreeMap<ObjectId, Option<Timestamp>>,
     pub(super) finish_trouble: Option<FinishTrouble>,
+    /// Objects being marked at the store.
+    pub(super) marking: BTreeSet<ObjectId>,
+    /// The store would not be marked as a whole: until when, and why.
+    pub(super) marking_wait: Option<(Timestamp, String)>,
     pub(super) describing: Describing,
     pub(super) journal_damage: Option<LogDamage>,
     pub(super) stopped: bool,
@@ -178,6 +182,8 @@ impl Dock {
             store_need: None,
             finishing: BTreeMap::new(),
             finish_trouble: None,
+            marking: BTreeSet::new(),
+            marking_wait: None,
             describing: Describing::default(),
             journal_damage: None,
             stopped: false,
@@ -272,6 +278,9 @@ impl Dock {
             Event::UploadEnded { object, end } => {
                 self.handle_upload_ended(object, end, view, &mut step)?;
             }
+            Event::MarkEnded { object, asked, end } => {
+                self.handle_marked(object, asked, end, &mut step);
+            }
             Event::ReceiptWritten { object, result } => match result {
                 Ok(receipt) => {
                     self.finished(object);
@@ -300,6 +309,7 @@ impl Dock {
             }
             Event::SpoolMissing { object, stored: Some((level, version)) } => {
                 step.fact(Fact::Stored { object, level, version });
+                step.fact(Fact::MarksDue { object });
             }
             Event::SpoolMissing { object, stored: None } => {
                 let words = "its file is missing from the spool".to_owned();
@@ -340,6 +350,7 @@ impl Dock {
             self.poll_marks(now, &bay, view, &mut step)?;
         }
         self.poll_records(now, view, &mut step)?;
+        self.poll_marking(now, view, &mut step)?;
         self.poll_finishing(now, view, &mut step)?;
         self.poll_uploads(now, view, &mut step)?;
         Ok(step)
@@ -360,6 +371,7 @@ impl Dock {
             bay.release.rest_until = None;
         }
         self.store_wait = self.store_wait.take().map(|(until, words)| (until.min(now), words));
+        self.mark_now(now);
         self.finish_now(now);
         self.describing.retry_at = None;
     }

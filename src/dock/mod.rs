@@ -15,6 +15,7 @@ mod fold;
 mod growing;
 mod ingest;
 pub mod machine;
+mod marking;
 mod marks;
 mod people;
 mod recording;

@@ -46,7 +46,7 @@ impl Dock {
                 Some(_) => {
                     self.recording_changed(recording);
                     self.remember(actor, Fact::Reclassed { recording, class, reason }, step);
-                    Ok(format!("recording {recording} is {class} now"))
+                    Ok(format!("recording {recording} is {class} now; the store is told next"))
                 }
             },
             Command::Pause { target, reason } => match target {
@@ -73,6 +73,7 @@ impl Dock {
             Command::Retry { target, reason } => {
                 if self.exists(&target, view)? {
                     self.store_wait = self.store_wait.take().map(|(_, words)| (now, words));
+                    self.mark_now(now);
                     self.finish_now(now);
                     self.bays.values_mut().for_each(|bay| bay.doubted.clear());
                     let words = format!(

@@ -16,6 +16,9 @@
 //! | `q/CLASS TIME OBJECT` | still to be stored, oldest first; value: not before (ms), size |
 //! | `w/RECORDING` | something of it is sealed that no record describes; value: since (ms) |
 //! | `p/OBJECT` | stored, but receipt or clearing up is not finished |
+//! | `f/RECORDING OBJECT` | every sealed object of a recording, older ones too |
+//! | `l/OBJECT` | stored, and to be marked there; value: not before (ms) |
+//! | `j/OBJECT` | stored, and the store cannot keep its marks |
 //! | `g/CAMERA/DIGEST` | [`GapState`]: gaps already reported |
 //! | `x/CAMERA/SEGMENT` | [`FileMatter`]: files that need a person |
 //! | `y/CAMERA/NUMBER` | recording whose unproven manifest claims this running number |
@@ -30,8 +33,8 @@ use crate::types::{
     Actor, BayName, CameraId, Class, ObjectId, ReceiptLevel, RecordingId, SegmentId, Sha256Digest,
     Verdict,
     fact::{
-        ClockOffset, ClockReading, Content, Gap, Hashed, ReceiptRef, Recording, SealedObject,
-        Segment, Target,
+        ClockOffset, ClockReading, Content, Gap, Hashed, MarksAsked, MarksSeen, ReceiptRef,
+        Recording, SealedObject, Segment, Target,
     },
 };
 use jiff::Timestamp;
@@ -279,6 +282,32 @@ pub struct ObjectState {
     pub spool_freed: bool,
     /// The spool file was found damaged: the segment is copied again under a new object.
     pub lost: bool,
+    #[serde(default)]
+    pub marking: MarkingState,
+}
+
+impl ObjectState {
+    /// What its class asks of the store now.
+    pub fn marks_asked(&self) -> MarksAsked {
+        MarksAsked { class: self.object.class, evidence: self.marking.evidence }
+    }
+}
+
+/// How the marks of a stored object stand at the store.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct MarkingState {
+    /// Its recording is evidence.
+    pub evidence: bool,
+    /// It was evidence at some time since a hold was last seen to be off: a hold there is ours.
+    pub hold_is_ours: bool,
+    /// The store is to be given the marks, or asked for them.
+    pub due: bool,
+    /// Failures since it became due.
+    pub attempts: u32,
+    pub trouble: Option<String>,
+    pub retry_at: Option<Timestamp>,
+    /// What the store was last seen to keep.
+    pub seen: Option<MarksSeen>,
 }
 
 /// A hold or a pause.
@@ -349,6 +378,9 @@ pub struct Totals {
     pub sources_changed: u64,
     #[serde(default)]
     pub log_damages: u64,
+    /// Stored objects whose marks the store cannot keep.
+    #[serde(default)]
+    pub marks_lacking: u64,
 }
 
 impl Totals {
@@ -390,6 +422,9 @@ pub mod key {
     pub const RECORDINGS: &[u8] = b"r/";
     pub const QUEUE: &[u8] = b"q/";
     pub const UNFINISHED: &[u8] = b"p/";
+    pub const OBJECTS_OF: &[u8] = b"f/";
+    pub const MARKS_DUE: &[u8] = b"l/";
+    pub const MARKS_LACKING: &[u8] = b"j/";
     pub const UNDESCRIBED: &[u8] = b"w/";
     pub const GAPS: &[u8] = b"g/";
     pub const MATTERS: &[u8] = b"x/";
@@ -457,6 +492,18 @@ pub mod key {
     }
     pub fn unfinished(object: ObjectId) -> Vec<u8> {
         join(UNFINISHED, &[object.as_bytes()])
+    }
+    pub fn objects_of(id: RecordingId) -> Vec<u8> {
+        join(OBJECTS_OF, &[id.as_bytes()])
+    }
+    pub fn object_of(recording: RecordingId, object: ObjectId) -> Vec<u8> {
+        join(&objects_of(recording), &[object.as_bytes()])
+    }
+    pub fn marks_due(object: ObjectId) -> Vec<u8> {
+        join(MARKS_DUE, &[object.as_bytes()])
+    }
+    pub fn marks_lacking(object: ObjectId) -> Vec<u8> {
+        join(MARKS_LACKING, &[object.as_bytes()])
     }
     pub fn undescribed(recording: RecordingId) -> Vec<u8> {
         join(UNDESCRIBED, &[recording.as_bytes()])

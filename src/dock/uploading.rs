@@ -45,6 +45,7 @@ impl Dock {
                 self.store_wait = None;
                 self.store_need = None;
                 step.fact(Fact::Stored { object, level, version });
+                step.fact(Fact::MarksDue { object });
             }
             UploadEnd::Failed { attempts, words, retry_at, store_wide, need } => {
                 if let Some(need) = need {

@@ -2,7 +2,7 @@
 
 use super::{
     JournalError,
-    files::{LINE_BYTES_MAX, LogName},
+    files::{self, LINE_BYTES_MAX, LogName},
     media::{LogFile, Media, make_read_only},
     survey::Survey,
 };
@@ -29,6 +29,29 @@ pub(super) struct Appender {
     after_loss: Option<LogName>,
 }
 
+/// The newest log file, opened before anybody reads the log.
+pub(super) struct Newest {
+    path: PathBuf,
+    handle: Box<dyn LogFile>,
+}
+
+/// Makes sure that what is read of the log from now on is what the device holds. The last run may
+/// have been killed between a write and its sync, or ended because a sync failed: then the kernel
+/// may still show bytes that it has given up writing, and call them clean.
+pub(super) fn settle_newest(
+    dir: &Path,
+    media: &mut dyn Media,
+) -> Result<Option<Newest>, JournalError> {
+    let Some((_, path)) = files::list(dir)?.pop() else { return Ok(None) };
+    let failed = |source| JournalError::io("open", &path, source);
+    let mut handle = media.reopen(&path).map_err(failed)?;
+    handle.sync().map_err(|source| JournalError::io("sync", &path, source))?;
+    let cached = fs::File::open(&path).map_err(failed)?;
+    // Not every file system can; there is nothing else to try.
+    let _ = rustix::fs::fadvise(&cached, 0, None, rustix::fs::Advice::DontNeed);
+    Ok(Some(Newest { path, handle }))
+}
+
 struct OpenFile {
     name: LogName,
     path: PathBuf,
@@ -40,7 +63,8 @@ impl Appender {
     /// Goes on where the survey ended; a torn end was cut off before.
     pub fn new(
         dir: &Path,
-        mut media: Box<dyn Media>,
+        media: Box<dyn Media>,
+        newest: Option<Newest>,
         file_bytes_max: u64,
         survey: &Survey,
         now: Timestamp,
@@ -49,14 +73,11 @@ impl Appender {
         let is_lost = survey.tail() != survey.head;
         let last = survey.files.last().map(|(name, _)| *name);
         let after_loss = is_lost.then(|| LogName::after_loss(last, now));
-        if let Some((name, path)) = survey.files.last() {
+        if let (Some((name, path)), Some(newest)) = (survey.files.last(), newest) {
+            debug_assert_eq!(*path, newest.path, "nobody else makes log files");
             let failed = |source| JournalError::io("open", path, source);
             let bytes = fs::metadata(path).map_err(failed)?.len();
-            let mut handle = media.reopen(path).map_err(failed)?;
-            // The last run may have been killed between a write and its sync, and what the index
-            // and the head are about to show must be on the device.
-            handle.sync().map_err(failed)?;
-            open = Some(OpenFile { name: *name, path: path.clone(), handle, bytes });
+            open = Some(OpenFile { name: *name, path: newest.path, handle: newest.handle, bytes });
         }
         Ok(Self { dir: dir.to_owned(), media, file_bytes_max, open, after_loss })
     }

@@ -147,6 +147,11 @@ pub(super) fn sync_dir(dir: &Path) -> Result<(), JournalError> {
         .map_err(|source| JournalError::io("sync", dir, source))
 }
 
+/// The folder that something lies in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Writes a small file so that it is there whole or not at all, even after a power cut.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), JournalError> {
     let failed = |source| JournalError::io("write", path, source);
@@ -154,7 +159,7 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), JournalError>
     let mut file = File::create(&tmp).map_err(failed)?;
     io::Write::write_all(&mut file, bytes).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&tmp, path).map_err(failed)?;
-    sync_dir(path.parent().unwrap_or(Path::new(".")))
+    sync_dir(folder_of(path))
 }
 
 /// The short name of a path, for reports.

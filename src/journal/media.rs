@@ -30,7 +30,8 @@ pub trait Media: Send {
     /// Plain I/O errors.
     fn create(&mut self, path: &Path) -> io::Result<Box<dyn LogFile>>;
 
-    /// Opens an existing file to append to it.
+    /// Opens an existing file to append to it; its name is durable when this returns, though the
+    /// run that made it may have been killed before it could see to that.
     ///
     /// # Errors
     /// Plain I/O errors.
@@ -44,13 +45,19 @@ pub struct Disk;
 impl Media for Disk {
     fn create(&mut self, path: &Path) -> io::Result<Box<dyn LogFile>> {
         let file = OpenOptions::new().append(true).create_new(true).mode(0o640).open(path)?;
-        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+        sync_name(path)?;
         Ok(Box::new(file))
     }
 
     fn reopen(&mut self, path: &Path) -> io::Result<Box<dyn LogFile>> {
-        Ok(Box::new(OpenOptions::new().append(true).open(path)?))
+        let file = OpenOptions::new().append(true).open(path)?;
+        sync_name(path)?;
+        Ok(Box::new(file))
     }
+}
+
+fn sync_name(path: &Path) -> io::Result<()> {
+    File::open(super::files::folder_of(path))?.sync_all()
 }
 
 impl LogFile for File {

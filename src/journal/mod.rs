@@ -18,7 +18,8 @@
 //! error too: keep the log on a filesystem with a margin nobody else may use (the spool's reserve
 //! is that margin where they share one).
 //!
-//! **Opening.** Unfinished bytes at the end of the newest file are cut off, kept beside it and
+//! **Opening.** First the newest file is synced and dropped from the kernel's cache, which after a
+//! failed sync may show what the device never got: what is read is what is there. Unfinished bytes at the end of the newest file are cut off, kept beside it and
 //! reported. A bad line anywhere else is never repaired: it is reported as [`Damage`], remembered,
 //! and the log goes on behind it. Open reads the newest file whole and of each older one the first
 //! and last line; [`offline::verify`] reads everything. The index is caught up from the log, or

@@ -2,7 +2,7 @@
 
 use super::{
     Damage, FoldFn, Journal, JournalError, JournalView,
-    append::Appender,
+    append::{self, Appender},
     commit::Requests,
     committer::Committer,
     damage::Proved,
@@ -125,7 +125,7 @@ pub(super) fn open(
     options: JournalOptions,
     fold: FoldFn,
     now: Timestamp,
-    media: Box<dyn Media>,
+    mut media: Box<dyn Media>,
 ) -> Result<(Journal, OpenReport), JournalError> {
     if options.keep_days < JournalOptions::KEEP_DAYS_MIN {
         return Err(JournalError::Options("the custody log is kept at least 365 days"));
@@ -133,10 +133,13 @@ pub(super) fn open(
     let dir = &options.dir;
     if !dir.is_dir() {
         fs::create_dir_all(dir).map_err(|source| JournalError::io("make", dir, source))?;
-        files::sync_dir(dir.parent().unwrap_or(Path::new(".")))?;
     }
+    // Always: the run that made it may have been killed just before this.
+    files::sync_dir(files::folder_of(dir))?;
     let lock = take_lock(dir)?;
     check_index_is_free(&options.index_dir)?;
+    // Before anything is read: neither the index nor the head may show what is not on the device.
+    let newest = append::settle_newest(dir, &mut *media)?;
     let mut survey = Survey::take(dir, &options.witnesses)?;
     let cut = survey.torn.as_ref().map(cut_off).transpose()?;
     for (_, finished) in survey.files.iter().rev().skip(1) {
@@ -153,7 +156,7 @@ pub(super) fn open(
             rescue(dir, head, &index)?;
         }
     }
-    let appender = Appender::new(dir, media, options.file_bytes_max, &survey, now)?;
+    let appender = Appender::new(dir, media, newest, options.file_bytes_max, &survey, now)?;
     let (head, damage) = (survey.tail(), survey.damage().cloned());
     let damage_is_news = survey.is_news;
     let report =

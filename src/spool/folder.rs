@@ -46,6 +46,11 @@ impl FolderSpool {
             .map_err(io_error(format!("make the spool folder {}", path.display())))?;
         let handle =
             File::open(path).map_err(io_error(format!("open the spool {}", path.display())))?;
+        // The run that made it may have been killed before its name was durable.
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))
+            .and_then(|parent| parent.sync_all())
+            .map_err(io_error(format!("fsync the folder of {}", path.display())))?;
         let folder = Folder { path: path.to_owned(), handle };
         let mut found = folder.scan()?;
         found.removed = folder.remove_unfinished()?;

@@ -1,10 +1,13 @@
 //! The store door: one evidence store, spoken to in multipart uploads.
 //!
-//! Real side: [`s3`]. Simulated side: [`sim`]. What to send when is the business of
+//! Real sides: [`s3`], and [`Directory`] for sites without. Simulated side: [`sim`]. What to send when is the business of
 //! [`crate::transfer`]; this door performs one call and reports what the store said, trusting
 //! nothing: an answer counts only with the shape the call demands.
 
+mod any;
+mod directory;
 pub mod limiter;
+mod marking;
 mod md5;
 mod perform;
 pub mod s3;
@@ -16,16 +19,20 @@ pub use self::md5::Md5s;
 pub use crate::transfer::{
     Distrust, Enforces, Fault, ListedPart, ObjectHead, OpenUpload, PartAck, StoreError,
 };
+pub use any::AnyStore;
+pub use directory::{Directory, DirectoryReport, FolderSetup};
 pub use limiter::Limiter;
+pub use marking::establish;
 pub use perform::perform;
 pub use s3::{
-    Kept, Lifecycle, LifecycleRule, Probe, S3, S3Options, Seen, SetupError, Survey,
-    check_authorities, check_client,
+    BucketWanted, Kept, Lifecycle, LifecycleRule, Probe, S3, S3Options, Seen, SetupError,
+    SetupReport, SetupStep, Survey, check_authorities, check_client,
 };
 pub use sim::SimStore;
 
 use crate::{
     spool::SpoolFile,
+    transfer::marks::{MarkChange, MarksFound},
     types::{Sha256Digest, fact::SealedObject},
 };
 use std::future::Future;
@@ -76,5 +83,20 @@ pub trait Store: Send + Sync + 'static {
         key: &str,
         bytes: Vec<u8>,
         content_type: &'static str,
+    ) -> impl Future<Output = Answer<()>> + Send;
+    /// What this version of the object has for marks; its lock only `with_locks`. A store without
+    /// tags says that there is none; [`Fault::Missing`] when it no longer has the object.
+    fn marks(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        with_locks: bool,
+    ) -> impl Future<Output = Answer<MarksFound>> + Send;
+    /// Changes one mark of this version. Its other tags stay.
+    fn mark(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        change: &MarkChange,
     ) -> impl Future<Output = Answer<()>> + Send;
 }

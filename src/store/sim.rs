@@ -6,6 +6,7 @@
 use super::{Enforces, Fault, ListedPart, ObjectHead, OpenUpload, PartAck, Store, StoreError};
 use crate::{
     spool::SpoolFile,
+    transfer::marks::{Locks, MarkChange, MarksFound},
     types::{
         Md5Digest, Sha256Digest,
         fact::{Part, PartTable, SealedObject},
@@ -30,6 +31,8 @@ pub enum Kind {
     Head,
     ReadBack,
     PutSmall,
+    Marks,
+    Mark,
 }
 
 /// What goes wrong with one call.
@@ -332,6 +335,51 @@ impl Store for SimStore {
             }
             Ok(())
         })
+    }
+
+    async fn marks(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        with_locks: bool,
+    ) -> Answer<MarksFound> {
+        self.call((Kind::Marks, "GetObjectTagging"), key, |state, _| {
+            let kept = state.version(key, version).ok_or(Fault::Missing)?;
+            let locks = Locks {
+                mode: kept.head.lock_mode.clone(),
+                retain_until: kept.head.retain_until,
+                legal_hold: kept.head.legal_hold == Some(true),
+                noted_only: false,
+            };
+            let class = kept.tagging.strip_prefix("class=").map(str::to_owned);
+            Ok(MarksFound { class, locks: with_locks.then_some(Ok(locks)) })
+        })
+    }
+
+    async fn mark(&self, key: &str, version: Option<&str>, change: &MarkChange) -> Answer<()> {
+        self.call((Kind::Mark, "PutObjectTagging"), key, |state, _| {
+            let kept = state.version(key, version).ok_or(Fault::Missing)?;
+            match change {
+                MarkChange::Class(class) => kept.tagging = format!("class={class}"),
+                MarkChange::Hold(on) => kept.head.legal_hold = Some(*on),
+                MarkChange::Retain { until, .. } if kept.head.retain_until > Some(*until) => {
+                    return Err(Fault::Denied);
+                }
+                MarkChange::Retain { mode, until } => {
+                    kept.head.lock_mode = Some(mode.clone());
+                    kept.head.retain_until = Some(*until);
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+impl State {
+    /// The named version of an object, or the newest.
+    fn version(&mut self, key: &str, version: Option<&str>) -> Option<&mut Kept> {
+        let mut versions = self.objects.get_mut(key)?.iter_mut().rev();
+        versions.find(|kept| version.is_none() || kept.head.version.as_deref() == version)
     }
 }
 

@@ -3,7 +3,8 @@
 //! Pure. [`Upload`] is the machine of one object: it is polled for a [`Step`], the shell performs
 //! it and hands the result back. Everything else here decides when: [`order`] (which object is
 //! next), [`window`] (whether it may go now), [`backoff`] (how long to wait after a failure),
-//! [`rate`] (how fast), [`estimate`] (when all of it will be safe).
+//! [`rate`] (how fast), [`estimate`] (when all of it will be safe). [`marks`] says how the class of
+//! an object is established at the store, and changed there.
 //!
 //! Invariants, tested against a simulated store with random faults:
 //! - an object is called stored only after a HEAD that came after the last change we made, and
@@ -14,6 +15,7 @@
 mod answer;
 pub mod backoff;
 pub mod estimate;
+pub mod marks;
 pub mod order;
 mod parts;
 mod proof;

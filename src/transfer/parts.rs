@@ -60,8 +60,8 @@ impl Parts {
     /// sent again. Rows may be doubled, unsorted, foreign or lack parts.
     ///
     /// A part counts when a row has its size and its ETag is the one the dock was given, or the
-    /// MD5 of the part where that is known: the second covers a part whose acknowledgement was
-    /// lost. Without an MD5 such a part is sent again.
+    /// SHA-256 or, where that is known, the MD5 of the part: this covers a part whose
+    /// acknowledgement was lost. Without either such a part is sent again.
     pub(super) fn merge(
         object: &SealedObject,
         remembered: &BTreeMap<u32, String>,
@@ -75,7 +75,7 @@ impl Parts {
             let all_agree = matching.peek().is_some()
                 && matching.clone().all(|row| {
                     let known = remembered.get(&number).is_some_and(|e| same_etag(e, &row.etag));
-                    row.size == size && (known || is_md5_of(&row.etag, part))
+                    row.size == size && (known || is_digest_of(&row.etag, part))
                 });
             let first = matching.next().filter(|_| all_agree);
             if let Some(row) = first
@@ -99,8 +99,9 @@ fn same_etag(one: &str, other: &str) -> bool {
     bare(one) == bare(other)
 }
 
-fn is_md5_of(etag: &str, part: &Part) -> bool {
-    part.md5.is_some_and(|md5| same_etag(etag, &md5.to_string()))
+fn is_digest_of(etag: &str, part: &Part) -> bool {
+    let md5 = part.md5.is_some_and(|md5| same_etag(etag, &md5.to_string()));
+    md5 || same_etag(etag, &part.sha256.to_string())
 }
 
 #[cfg(test)]

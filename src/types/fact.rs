@@ -362,6 +362,33 @@ pub enum Matter {
     Finding(String),
 }
 
+/// What the class of an object asks of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarksAsked {
+    /// The tag.
+    pub class: Class,
+    /// Its recording is evidence: where objects are locked, a legal hold.
+    pub evidence: bool,
+}
+
+/// What the store was seen to keep of it, asked after the last change.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarksSeen {
+    /// None: the store keeps no class, or one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retain_until: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub legal_hold: bool,
+    /// Retention and hold are written beside the object; nothing enforces them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub noted_only: bool,
+    /// What is missing, in words: this object is not locked, or not found by its class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<String>,
+}
+
 /// A signed receipt exists on the dock's disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiptRef {
@@ -554,6 +581,23 @@ pub enum Fact {
         level: ReceiptLevel,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         version: Option<String>,
+    },
+    /// The store is to be given, or asked for, the marks of the object's class.
+    MarksDue {
+        object: ObjectId,
+    },
+    /// The store was seen to have them, or it cannot: `seen` says which.
+    Marked {
+        object: ObjectId,
+        asked: MarksAsked,
+        seen: MarksSeen,
+    },
+    /// Marking failed for now. Attempts are counted across restarts.
+    MarkFailed {
+        object: ObjectId,
+        attempts: u32,
+        words: String,
+        retry_at: Timestamp,
     },
     /// The receipt is signed and fsynced on the dock.
     Receipted {

@@ -6,15 +6,20 @@
 //! `BWVDOCK_TESTS=all` a hundred. `BWVDOCK_KILL_SEED` and `BWVDOCK_KILL_ROUNDS` set both, and
 //! `BWVDOCK_KILL_KEEP=1` leaves the folder: the seed decides what is recorded and which moments
 //! are drawn, the machine decides what was going on in them.
+//!
+//! `both` kills the dock together with stores of others; `power` lets the power fail, and disks
+//! become full, read-only or broken, on real file systems.
 
 #![cfg(feature = "vault")]
 
+mod both;
 mod dice;
 mod ending;
 mod footage;
 mod ledger;
 mod moment;
 mod outside;
+mod power;
 #[path = "../rig/mod.rs"]
 mod rig;
 mod sends;

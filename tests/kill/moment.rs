@@ -75,6 +75,16 @@ impl Moment {
         }
     }
 
+    /// One that shows at the dock: other stores keep no log of what they were asked.
+    pub fn draw_of_dock(dice: &mut Dice) -> Self {
+        loop {
+            let moment = Self::draw(dice);
+            if !matches!(moment, Self::Answer(..)) {
+                return moment;
+            }
+        }
+    }
+
     /// In a word, to be counted.
     pub fn name(self) -> String {
         match self {

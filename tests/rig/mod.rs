@@ -149,17 +149,39 @@ impl Rig {
         vault
     }
 
-    /// Writes the configuration: a bay for each camera folder, then what `tune` changes.
+    /// Writes the configuration for the vault: a bay for each camera folder, then what `tune`
+    /// changes.
     pub fn configure(&self, cameras: &[PathBuf], tune: impl FnOnce(&mut Config)) {
         let address = self.address.as_ref().expect("the vault is started first");
+        self.configure_for(&format!("https://{address}"), cameras, tune);
+    }
+
+    /// The same for any S3 store.
+    pub fn configure_for(
+        &self,
+        endpoint: &str,
+        cameras: &[PathBuf],
+        tune: impl FnOnce(&mut Config),
+    ) {
         let secret = |name: &str| SecretFile::Path(self.path(name));
         let mut store = Store::new(StoreRequired {
-            endpoint: format!("https://{address}").parse().unwrap(),
+            endpoint: endpoint.parse().unwrap(),
             bucket: BUCKET.into(),
             access_key_file: secret("store.access"),
             secret_key_file: secret("store.secret"),
         });
-        store.ca_file = Some(self.path("tls/ca.pem"));
+        store.ca_file = endpoint.starts_with("https:").then(|| self.path("tls/ca.pem"));
+        self.configure_store(store, cameras, tune);
+    }
+
+    /// The same for a store of any kind.
+    pub fn configure_store(
+        &self,
+        store: Store,
+        cameras: &[PathBuf],
+        tune: impl FnOnce(&mut Config),
+    ) {
+        let secret = |name: &str| SecretFile::Path(self.path(name));
         let dock = DockId::new(DOCK).unwrap();
         let mut config = Config::new(dock, vec![self.recipient.clone()], store);
         config.dock.state_dir = self.path("state");

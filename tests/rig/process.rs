@@ -32,6 +32,11 @@ impl Process {
         self.0.try_wait().unwrap().is_none()
     }
 
+    /// How it ended by itself, if it did: whether well.
+    pub fn ended(&mut self) -> Option<bool> {
+        self.0.try_wait().unwrap().map(|status| status.success())
+    }
+
     /// SIGKILL, and waits until it is gone; false if it had ended by itself.
     pub fn kill_9(&mut self) -> bool {
         let was_alive = self.is_alive();
@@ -40,10 +45,22 @@ impl Process {
         was_alive
     }
 
+    /// SIGKILL without waiting: it may be stuck in a disk that does not answer.
+    pub fn send_kill(&mut self) {
+        self.signal(rustix::process::Signal::KILL);
+    }
+
+    pub fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.0)
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(self.pid(), signal).unwrap();
+    }
+
     /// SIGTERM, and waits for its end; whether it ended well.
     pub fn stop(&mut self) -> bool {
-        let pid = rustix::process::Pid::from_child(&self.0);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(rustix::process::Signal::TERM);
         self.0.wait().unwrap().success()
     }
 }

@@ -7,6 +7,8 @@ set -euo pipefail
 source tests/tools/tier.sh
 # shellcheck source=tests/tools/stores.sh
 source tests/tools/stores.sh
+# shellcheck source=tests/tools/marks.sh
+source tests/tools/marks.sh
 
 # --- the stores --------------------------------------------------------------------------------
 
@@ -152,5 +154,36 @@ for camera in BWC-0001 BWC-0002 card stick; do
 done
 check "the custody log is whole" \
   custody_is_whole "$kept/state/journal" "$kept/state/receipts"
+
+# --- classes, retention, holds and lifecycle, as aws reads them ---------------------------------
+
+marks_dock marks "https://127.0.0.1:$plain" marks "ca_file = \"$work/tls/ca.pem\""
+check "a dry run of setup shows what is missing, and makes nothing" exits 1 set_up marks --dry-run
+check "(no bucket)" not s3 s3api head-bucket --bucket marks
+check "setup makes a bucket with versions, object lock and lifecycle" exits 0 set_up marks
+check "aws sees versions" sh -c "[ \"\$(cat)\" = Enabled ]" \
+  < <(s3 s3api get-bucket-versioning --bucket marks --query Status --output text)
+check "aws sees object lock" sh -c "[ \"\$(cat)\" = Enabled ]" \
+  < <(s3 s3api get-object-lock-configuration --bucket marks \
+    --query ObjectLockConfiguration.ObjectLockEnabled --output text)
+check "its lifecycle touches unreviewed footage and stale uploads only" \
+  lifecycle_is marks "$ours_by_tag"
+check "asked again, there is nothing to do" exits 0 set_up marks --dry-run
+foreign_rules() {
+  jq '.Rules[] |= (if .ID == "bwvdock-unreviewed" then .Expiration.Days = 90 else . end)
+    | .Rules += [{ID: "theirs", Status: "Enabled", Filter: {Prefix: "logs/"}, Expiration: {Days: 5}}]
+    | {Rules}' "$work/lifecycle" >"$work/foreign.json"
+  s3 s3api put-bucket-lifecycle-configuration --bucket marks \
+    --lifecycle-configuration "file://$work/foreign.json"
+}
+check "somebody adds a rule and makes ours longer" foreign_rules
+check "setup keeps both, and says so, and says that theirs is dangerous" exits 1 set_up marks
+check "(longer)" says "after 90 days, which is longer: kept" "$work/marks.setup"
+check "(theirs)" says "DANGER: the lifecycle rule theirs" "$work/marks.setup"
+check "only --shorten shortens, and theirs stays" exits 1 set_up marks --shorten
+check "aws sees 31 days and the rule of theirs" lifecycle_is marks '(.Rules | length == 3)
+  and any(.Rules[]; .ID == "bwvdock-unreviewed" and .Expiration.Days == 31)
+  and any(.Rules[]; .ID == "theirs" and .Expiration.Days == 5)'
+evidence_later marks marks
 
 report

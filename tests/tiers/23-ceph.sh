@@ -7,6 +7,8 @@ set -euo pipefail
 source tests/tools/tier.sh
 # shellcheck source=tests/tools/stores.sh
 source tests/tools/stores.sh
+# shellcheck source=tests/tools/marks.sh
+source tests/tools/marks.sh
 
 keys
 base=$(five_ports)
@@ -96,9 +98,12 @@ check "it overwrites on Complete, and keeps versions" probe_says rgw \
   '(.checks.complete_if_none_match | not) and .checks.versions'
 check "it loses lock and tag of a multipart upload, and is not believed" probe_says rgw \
   '(.checks.lock | not) and (.checks.class_tag | not)'
+check "it keeps them of a stored object, and a legal hold" probe_says rgw \
+  '.checks.lock_after and .checks.class_tag_after and .checks.legal_hold'
 check "so objects are read back" probe_says rgw '.receipt_level == "read_back"'
-check "a dock that wants locks refuses it" exits 1 probed locked "$work/rgw.toml" \
+check "a dock that wants locks may use it" exits 0 probed locked "$work/rgw.toml" \
   '[retention]' 'lock = true'
+check "(it locks the stored object then)" says "locks the stored object" "$work/locked.probe"
 check "a dock that is content with MD5 is told what that is worth" exits 0 probed md5 \
   "$work/rgw.toml" '[release]' 'receipt_level_min = "md5_per_part"'
 check "and gets it" probe_says md5 '.receipt_level == "md5_per_part"'
@@ -114,5 +119,13 @@ check "the descriptions name each with its hash" every_file_is_described "$work/
 check "each object is there in one version" each_once
 check "the custody log is whole" \
   custody_is_whole "$work/kept/state/journal" "$work/kept/state/receipts"
+
+# --- classes, locks and holds, given to the stored objects -------------------------------------
+
+marks_dock marks "$gateway" marks
+check "setup makes a bucket, and reads it back" exits 0 set_up marks
+check "its lifecycle touches unreviewed footage and stale uploads only" \
+  lifecycle_is marks "$ours_by_tag"
+evidence_later marks marks
 
 report

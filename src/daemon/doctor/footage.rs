@@ -47,6 +47,16 @@ fn of_totals(totals: &Totals) -> Vec<Finding> {
              evidence unit",
         ),
         (
+            totals.marks_lacking,
+            format!(
+                "{} stored objects have not all their marks at the store (class, lock or legal \
+                 hold), which cannot keep them: not to be called locked",
+                totals.marks_lacking
+            ),
+            "`bwvdock store probe` shows what the store keeps, `bwvdock store setup` what it can \
+             be brought to; `bwvdock retry` then asks it again",
+        ),
+        (
             totals.gaps,
             format!("{} gaps: numbering names footage this dock never saw", totals.gaps),
             "`bwvdock recordings` names them; look for it on the camera and in other docks, and \

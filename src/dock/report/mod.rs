@@ -7,6 +7,7 @@ mod cameras;
 mod concerns;
 mod find;
 mod light;
+mod marks;
 mod page;
 mod reconcile;
 mod rows;

@@ -6,6 +6,7 @@ use super::super::{
     report::page::{Page, Span, Turner},
     state::{ObjectState, RecordingState, SegmentState, key},
 };
+use super::marks::marks_words;
 use crate::types::{
     CameraId, Class, FileKind, ObjectId, RecordingId, SegmentId, SourcePath, Verdict, fact::Content,
 };
@@ -79,6 +80,9 @@ pub struct SegmentRow {
     pub sha256: Option<crate::types::Sha256Digest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+    /// How its class stands at the store, where that is not as it should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marks: Option<String>,
     /// Gone only in that the same file is seen anew, as it is now.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub superseded: bool,
@@ -160,9 +164,22 @@ impl From<SegmentState> for SegmentRow {
             camera: state.segment.camera,
             path: state.segment.source.path,
             trouble: state.trouble,
+            marks: None,
             superseded: state.superseded,
         }
     }
+}
+
+/// The rows with how their marks stand.
+fn with_marks(
+    mut page: Page<SegmentRow>,
+    view: &dyn View,
+) -> Result<Page<SegmentRow>, IndexBroken> {
+    for row in &mut page.rows {
+        let Some(object) = row.object.filter(|_| row.stage >= Stage::Stored) else { continue };
+        row.marks = view.object(object)?.and_then(|object| marks_words(&object));
+    }
+    Ok(page)
 }
 
 /// # Errors
@@ -182,7 +199,7 @@ pub fn segment_rows(view: &dyn View, filter: &Filter) -> Result<Page<SegmentRow>
                 rows.turn(|| state.into());
             }
         }
-        return Ok(rows.page());
+        return with_marks(rows.page(), view);
     }
     let every = filter.takes_every_segment();
     let mut broken = None;
@@ -201,7 +218,8 @@ pub fn segment_rows(view: &dyn View, filter: &Filter) -> Result<Page<SegmentRow>
         }
         ControlFlow::Continue(())
     })?;
-    broken.map_or(Ok(rows.page()), Err)
+    broken.map_or(Ok(()), Err)?;
+    with_marks(rows.page(), view)
 }
 
 /// The upload queue, each class oldest first.

@@ -7,6 +7,7 @@ use super::super::{
         battery,
         concerns::{Concern, concerns},
         light::{Light, files_of, light},
+        marks,
     },
     state::{Amount, Totals, Weight, class_slot, key},
 };
@@ -119,6 +120,12 @@ pub struct StatusReport {
     pub unfinished: u64,
     /// Recordings whose description is to be sealed, again or at all (counted up to 1,000).
     pub undescribed: u64,
+    /// Stored objects that are to be marked at the store, again or at all (counted up to 1,000).
+    #[serde(default)]
+    pub marks_due: u64,
+    /// Stored objects whose marks the store cannot keep: not to be called locked.
+    #[serde(default)]
+    pub marks_lacking: u64,
     pub verified: u64,
     pub matched: u64,
     pub unverified: u64,
@@ -231,6 +238,8 @@ pub fn status(
         receipts: totals.receipts,
         unfinished: view.ids(key::UNFINISHED, b"", 1000)?.len() as u64,
         undescribed: view.ids(key::UNDESCRIBED, b"", 1000)?.len() as u64,
+        marks_due: view.ids(key::MARKS_DUE, b"", 1000)?.len() as u64,
+        marks_lacking: totals.marks_lacking,
         verified: totals.verified,
         matched: totals.matched,
         unverified: totals.unverified,
@@ -252,6 +261,7 @@ pub fn status(
         problems: {
             let mut problems = problems(dock, &totals, &bays, paused.as_deref(), now);
             problems.extend(clock_problems(dock, view)?);
+            problems.extend(marks::problems(dock, &totals, now, view)?);
             problems
         },
         paused,

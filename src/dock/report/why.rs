@@ -2,7 +2,7 @@
 
 use super::super::{
     Dock, IndexBroken, Records, Stage, View,
-    report::concerns::verdict_words,
+    report::{concerns::verdict_words, marks},
     state::{ObjectState, RecordingState, SegmentState},
 };
 use crate::{
@@ -103,6 +103,9 @@ fn segment(
         Stage::Released => {
             because.push("it was released: erased from the camera by the rule".into());
             if let Some(sealed) = &state.sealed {
+                if let Some(o) = view.object(sealed.object)? {
+                    marks::explain(&o, now, because);
+                }
                 because.push(format!("the store has it as object {}", sealed.object));
                 answer.next.push(format!("`bwvdock receipt show {}` proves it", sealed.object));
             }
@@ -215,6 +218,13 @@ fn object(
             }
             (None, None) => "its receipt is being signed".into(),
         });
+        if marks::explain(state, now, because) {
+            answer.next.push(
+                "`bwvdock doctor` checks the way to the store; `bwvdock store probe` \
+                              shows what it keeps; `bwvdock retry` asks it again"
+                    .into(),
+            );
+        }
         return Ok(());
     }
     if dock.uploads().contains_key(&id) {

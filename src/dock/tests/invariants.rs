@@ -94,12 +94,42 @@ fn rows(table: &MemoryTable, prefix: &[u8]) -> Rows {
     table.0.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
 }
 
+/// What is due or lacking is exactly what the indexes of marks say, and a mark that is neither
+/// stands as it was asked.
+fn marks_agree(table: &MemoryTable, objects: &[ObjectState]) {
+    let (mut due, mut lacking) = (Rows::new(), Rows::new());
+    let mut of_recordings = BTreeSet::new();
+    for o in objects {
+        let (id, marking) = (o.object.id, &o.marking);
+        of_recordings.insert(id);
+        assert!(!marking.due || o.stored.is_some(), "{id} is to be marked and not stored");
+        if marking.due {
+            due.insert(key::marks_due(id));
+            continue;
+        }
+        let Some(seen) = &marking.seen else { continue };
+        if seen.lacks.is_some() {
+            lacking.insert(key::marks_lacking(id));
+        } else {
+            assert!(seen.class <= Some(o.object.class), "{id} is {seen:?}");
+            assert!(seen.legal_hold || !marking.evidence, "{id} is evidence without a hold");
+        }
+    }
+    assert_eq!(table.totals().unwrap().marks_lacking, lacking.len() as u64);
+    let indexed = rows(table, key::OBJECTS_OF);
+    let indexed = indexed.iter().map(|row| ObjectId::from_slice(&row[18..]).unwrap());
+    assert_eq!(indexed.collect::<BTreeSet<_>>(), of_recordings);
+    assert_eq!(rows(table, key::MARKS_DUE), due);
+    assert_eq!(rows(table, key::MARKS_LACKING), lacking);
+}
+
 /// Totals, counts and index rows, made again from the segments, objects and recordings.
 pub fn records_agree(table: &MemoryTable) {
     let segments: Vec<SegmentState> = table.list(b"s/", b"", usize::MAX).unwrap();
     let objects: Vec<ObjectState> = table.list(b"o/", b"", usize::MAX).unwrap();
     let recordings: Vec<RecordingState> = table.list(key::RECORDINGS, b"", usize::MAX).unwrap();
     let totals = table.totals().unwrap();
+    marks_agree(table, &objects);
     let by_object: BTreeMap<ObjectId, &ObjectState> =
         objects.iter().map(|o| (o.object.id, o)).collect();
     let by_recording: BTreeMap<RecordingId, &RecordingState> =

@@ -12,6 +12,7 @@ mod concerns;
 mod invariants;
 mod life;
 mod many;
+mod marks;
 mod reports;
 mod rereads;
 mod store;

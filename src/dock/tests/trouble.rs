@@ -290,7 +290,7 @@ fn what_cannot_be_asked_for_is_refused_in_words() {
 }
 
 #[test]
-fn a_class_given_by_people_moves_what_is_to_copy_and_queued_but_not_what_is_stored() {
+fn a_class_given_by_people_moves_what_is_to_copy_queued_and_stored() {
     let mut world = docked(|_| {});
     world.withheld.extend(["copy", "upload"]);
     world.run();
@@ -308,7 +308,7 @@ fn a_class_given_by_people_moves_what_is_to_copy_and_queued_but_not_what_is_stor
     let object = world.at("C1", FIRST).sealed.unwrap().object;
     world.ask(reclass(Class::Evidential));
     let stored = world.table.object(object).unwrap().unwrap();
-    assert_eq!(stored.object.class, Class::Unreviewed);
+    assert_eq!(stored.object.class, Class::Evidential);
     world.settle();
     assert!(world.table.0.keys().all(|key| !key.starts_with(b"w/")), "described anew");
 }

@@ -7,16 +7,17 @@ use super::{
 use crate::{
     dock::{
         Action, Command, Dock, Event, IdSource, MemoryTable, Records, Settings, Stage, Step,
-        event::{Arrival, CopyResult, EraseResult, Started, UploadEnd},
+        event::{Arrival, CopyResult, EraseResult, MarkEnd, Started, UploadEnd},
         fold, report,
         state::{SegmentState, key},
     },
     release::Policy,
+    transfer::marks::{Locks, MarkChange, MarksFound, MarksWanted, changes, outcome},
     types::{
         Actor, BayName, DockId, ObjectId, ReceiptLevel, SegmentId, Sha256Digest,
         fact::{
-            ClockReading, Entry, Fact, Hashed, NewFact, Part, PartTable, ReceiptRef, Source,
-            VERSION,
+            ClockReading, Entry, Fact, Hashed, MarksAsked, NewFact, Part, PartTable, ReceiptRef,
+            Source, VERSION,
         },
     },
 };
@@ -83,6 +84,12 @@ pub struct World {
     /// Content of sealed objects; `None` once damaged.
     pub spool: BTreeMap<ObjectId, Option<Sha256Digest>>,
     pub stored: BTreeMap<ObjectId, Sha256Digest>,
+    /// The marks of stored objects at the store.
+    pub marks: BTreeMap<ObjectId, MarksFound>,
+    /// Every change of a mark, in order.
+    pub mark_changes: Vec<(ObjectId, MarkChange)>,
+    /// So many changes get through, then the store is gone.
+    pub mark_changes_left: usize,
     /// The sealed objects that each record describes: those known when it was asked for.
     pub covers: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
     pub erased: Vec<Sha256Digest>,
@@ -147,6 +154,7 @@ pub fn name_of(action: &Action) -> &'static str {
         Action::Discard { .. } => "discard",
         Action::Upload { .. } => "upload",
         Action::StopUpload { .. } => "stop upload",
+        Action::Mark { .. } => "mark",
         Action::WriteReceipt { .. } => "receipt",
         Action::PlaceReceipt { .. } => "place",
         Action::FreeSpool { .. } => "free",
@@ -172,6 +180,9 @@ impl World {
             withheld: BTreeSet::new(),
             spool: BTreeMap::new(),
             stored: BTreeMap::new(),
+            marks: BTreeMap::new(),
+            mark_changes: Vec::new(),
+            mark_changes_left: usize::MAX,
             covers: BTreeMap::new(),
             erased: Vec::new(),
             store: Store::Up,
@@ -487,6 +498,9 @@ impl World {
                 self.pending.remove(at);
                 Event::UploadEnded { object, end: UploadEnd::Preempted }
             }
+            Action::Mark { object, asked } => {
+                Event::MarkEnded { object, asked, end: self.mark(object, asked) }
+            }
             Action::WriteReceipt { object } => {
                 self.receipts_asked += 1;
                 assert!(self.stored.contains_key(&object), "a receipt for what is not stored");
@@ -513,6 +527,40 @@ impl World {
         let part = Part::from(sealed.sha256);
         let table = PartTable { part_size: 1 << 30, parts: vec![part] };
         CopyResult::Sealed { plain, sealed, table, read_failed }
+    }
+
+    fn mark(&mut self, object: ObjectId, asked: MarksAsked) -> MarkEnd {
+        let state = self.table.object(object).unwrap().unwrap();
+        assert!(state.stored.is_some(), "a mark on what is not stored");
+        let retry_at = self.now + SignedDuration::from_secs(60);
+        let attempts = state.marking.attempts + 1;
+        let words = "no connection".to_owned();
+        let failed = MarkEnd::Failed { attempts, words, retry_at, store_wide: true };
+        if self.store != Store::Up {
+            return failed;
+        }
+        let wanted = MarksWanted {
+            asked,
+            lock: true,
+            retain_until: None,
+            hold_is_ours: state.marking.hold_is_ours,
+            known_class: state.marking.seen.as_ref().and_then(|seen| seen.class),
+        };
+        let there = || MarksFound { class: None, locks: Some(Ok(Locks::default())) };
+        let found = self.marks.entry(object).or_insert_with(there);
+        for change in changes(&wanted, found) {
+            if self.mark_changes_left == 0 {
+                return failed;
+            }
+            self.mark_changes_left -= 1;
+            self.mark_changes.push((object, change.clone()));
+            match (change, &mut found.locks) {
+                (MarkChange::Class(class), _) => found.class = Some(class.to_string()),
+                (MarkChange::Hold(on), Some(Ok(locks))) => locks.legal_hold = on,
+                (change, _) => panic!("{change:?} was not asked for"),
+            }
+        }
+        MarkEnd::Seen(outcome(&wanted, found, &[]))
     }
 
     fn upload(&mut self, object: ObjectId) -> UploadEnd {

@@ -137,3 +137,18 @@ fn a_crash_between_two_files_is_no_damage() {
     assert_eq!((next.head.seq, dock.names().len()), (4, 2));
     assert!(offline::verify(&dock.options.dir, &[next.head]).unwrap().is_whole());
 }
+
+#[test]
+fn nothing_is_made_of_lines_that_may_not_be_on_the_disk() {
+    let dock = Dock::with_lines(3);
+    fs::remove_dir_all(&dock.options.index_dir).unwrap();
+    // The log can be read, and the disk below it takes nothing any more.
+    dock.disk.fail_after_syncs(0, ErrorKind::Other);
+    let error = dock.try_open().unwrap_err().to_string();
+    assert!(error.contains("cannot sync"), "{error}");
+    assert!(!dock.options.index_dir.exists(), "an index of lines that may yet be lost");
+    dock.disk.fail_after_syncs(99, ErrorKind::Other);
+    let (journal, report) = dock.open();
+    assert_eq!((report.head.seq, report.damage), (3, None));
+    assert_eq!(state(&journal), folded_from_log(&dock.options.dir));
+}

@@ -11,7 +11,8 @@ use super::{
 use crate::{
     spool::SpoolFile,
     store::{Fault, ListedPart, ObjectHead, OpenUpload, PartAck, Store, StoreError},
-    types::{Md5Digest, Sha256Digest, fact::SealedObject},
+    transfer::marks::{MarkChange, MarksFound},
+    types::{Class, Md5Digest, Sha256Digest, fact::SealedObject},
 };
 use jiff::Timestamp;
 use md5::{Digest as _, Md5};
@@ -28,26 +29,14 @@ const PAGES_MAX: usize = 16;
 
 impl Store for S3 {
     async fn create(&self, object: &SealedObject) -> Result<String, StoreError> {
-        let mut ask = Ask::new("CreateMultipartUpload", Method::Post, Some(&object.key))
-            .query("uploads", "")
-            .header("content-type", "application/octet-stream")
-            .header("x-amz-checksum-algorithm", "SHA256")
-            .header("x-amz-checksum-type", "COMPOSITE")
-            .header("x-amz-meta-sha256", object.sealed.sha256.to_string())
-            .header("x-amz-meta-bwvdock-object", object.id.to_string())
-            .header("x-amz-tagging", format!("class={}", object.class));
-        if let Some(until) = object.retain_until {
-            let until = until.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-            ask = ask
-                .header("x-amz-object-lock-mode", "GOVERNANCE")
-                .header("x-amz-object-lock-retain-until-date", until);
-        }
-        let reply = self.ask(ask).await?;
-        let stranger = reply.not_the_store("no upload id");
-        let node = reply.document("InitiateMultipartUploadResult")?;
-        match node.text_of("UploadId") {
-            Some(id) if id.len() <= 1024 => Ok(id.to_owned()),
-            _ => Err(stranger),
+        let created = self.create_upload(object, object.retain_until).await;
+        match created {
+            // A bucket without object lock, or a date that has passed meanwhile. Evidence is not
+            // kept waiting for it: whether it is locked is looked at when it is stored, and said.
+            Err(error) if error.fault == Fault::Refused && object.retain_until.is_some() => {
+                self.create_upload(object, None).await
+            }
+            created => created,
         }
     }
 
@@ -263,6 +252,58 @@ impl Store for S3 {
             Ok(reply) => Err(reply.not_the_store("no ETag for an object")),
             Err(error) if error.fault == Fault::Exists => Ok(()),
             Err(error) => Err(error),
+        }
+    }
+
+    async fn marks(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        with_locks: bool,
+    ) -> Result<MarksFound, StoreError> {
+        self.read_marks(key, version, with_locks).await
+    }
+
+    async fn mark(
+        &self,
+        key: &str,
+        version: Option<&str>,
+        change: &MarkChange,
+    ) -> Result<(), StoreError> {
+        self.change_mark(key, version, change).await
+    }
+}
+
+impl S3 {
+    /// CreateMultipartUpload, with a lock until then.
+    async fn create_upload(
+        &self,
+        object: &SealedObject,
+        retain_until: Option<Timestamp>,
+    ) -> Result<String, StoreError> {
+        let mut ask = Ask::new("CreateMultipartUpload", Method::Post, Some(&object.key))
+            .query("uploads", "")
+            .header("content-type", "application/octet-stream")
+            .header("x-amz-checksum-algorithm", "SHA256")
+            .header("x-amz-checksum-type", "COMPOSITE")
+            .header("x-amz-meta-sha256", object.sealed.sha256.to_string())
+            .header("x-amz-meta-bwvdock-object", object.id.to_string())
+            .header("x-amz-tagging", format!("class={}", object.class));
+        if let Some(until) = retain_until {
+            let until = until.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            ask = ask
+                .header("x-amz-object-lock-mode", "GOVERNANCE")
+                .header("x-amz-object-lock-retain-until-date", until);
+            if object.class == Class::Evidential {
+                ask = ask.header("x-amz-object-lock-legal-hold", "ON");
+            }
+        }
+        let reply = self.ask(ask).await?;
+        let stranger = reply.not_the_store("no upload id");
+        let node = reply.document("InitiateMultipartUploadResult")?;
+        match node.text_of("UploadId") {
+            Some(id) if id.len() <= 1024 => Ok(id.to_owned()),
+            _ => Err(stranger),
         }
     }
 }

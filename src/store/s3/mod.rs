@@ -7,11 +7,14 @@
 //! success must have.
 
 mod body;
+mod bucket;
 mod calls;
+mod marks;
 mod options;
 mod probe;
 mod reply;
 mod request;
+mod setup;
 mod survey;
 #[cfg(test)]
 mod tests;
@@ -20,6 +23,7 @@ mod xml;
 
 pub use options::{S3Options, SetupError};
 pub use probe::Probe;
+pub use setup::{BucketWanted, SetupReport, SetupStep};
 pub use survey::{Kept, Lifecycle, LifecycleRule, Seen, Survey};
 pub use tls::{check_authorities, check_client};
 

@@ -7,9 +7,15 @@
 use super::{Probe, S3, probe::probe_object, request::Ask, xml::Node};
 use crate::{
     spool::SpoolFile,
-    store::{Enforces, Fault, Store as _, StoreError, perform},
-    transfer::{Limits, Resume, Step, StoredProof, Upload},
-    types::{ReceiptLevel, fact::SealedObject},
+    store::{Enforces, Fault, Store as _, StoreError, establish, perform},
+    transfer::{
+        Limits, Resume, Step, StoredProof, Upload,
+        marks::{MarkChange, MarksWanted},
+    },
+    types::{
+        ReceiptLevel,
+        fact::{MarksAsked, SealedObject},
+    },
 };
 use jiff::{SignedDuration, Timestamp};
 use rusty_s3::Method;
@@ -38,6 +44,8 @@ pub struct LifecycleRule {
     pub enabled: bool,
     /// Days after which objects expire; a date counts as 0.
     pub expires_after_days: Option<u64>,
+    /// Days after which a version that is not the newest is gone.
+    pub noncurrent_expires_after_days: Option<u64>,
     /// Days after which an upload nobody finished is aborted.
     pub aborts_uploads_after_days: Option<u64>,
     /// What keys must begin with; empty: all keys.
@@ -75,9 +83,16 @@ pub struct Kept {
     /// HEAD gives the composite SHA-256 of the parts.
     pub composite_sha256: bool,
     pub metadata: bool,
+    /// The class tag, as given when the upload was created.
     pub class_tag: Seen,
+    /// The same, given to the stored object.
+    pub class_tag_after: Seen,
     /// Object lock, mode and date, as given when the upload was created.
     pub lock: Seen,
+    /// The same, given to the stored object.
+    pub lock_after: Seen,
+    /// A legal hold can be put on a stored object, seen there, and taken away.
+    pub legal_hold: Seen,
     pub versions: bool,
     pub lifecycle: Lifecycle,
     /// What a receipt of this store says; none when the object did not get through, and why.
@@ -127,6 +142,10 @@ impl S3 {
             Err(error) => Seen::Unknown(error.to_string()),
         };
         let head = sent.as_ref().map(StoredProof::head).ok();
+        let after = match head {
+            Some(head) => self.given_after(&object, head.version.as_deref(), now).await?,
+            None => After::unknown("no object got through"),
+        };
         let versions = head.is_some_and(|head| head.version.is_some());
         let composite = object.table.composite_sha256();
         let kept = Kept {
@@ -136,6 +155,9 @@ impl S3 {
                 .is_some_and(|head| head.composite_sha256.as_ref() == Some(&composite)),
             metadata: head.is_some_and(|head| head.meta_sha256.is_some()),
             class_tag,
+            class_tag_after: after.class_tag,
+            lock_after: after.lock,
+            legal_hold: after.legal_hold,
             lock: match (lock_refused, &sent) {
                 (true, _) => Seen::No,
                 (false, Ok(proof)) if !proof.is_locked_as_asked(&object) => Seen::No,
@@ -149,6 +171,50 @@ impl S3 {
             level: sent.map(|proof| proof.level()).map_err(|error| error.to_string()),
         };
         Ok(Survey { probe, kept: Some(kept) })
+    }
+
+    /// What the store keeps that is given to an object it has already.
+    async fn given_after(
+        &self,
+        object: &SealedObject,
+        version: Option<&str>,
+        now: Timestamp,
+    ) -> Result<After, StoreError> {
+        let key = object.key.as_str();
+        let asked = MarksAsked { class: object.class, evidence: false };
+        let retain_until = now.checked_add(SignedDuration::from_hours(1)).ok();
+        let wanted =
+            MarksWanted { asked, lock: true, retain_until, hold_is_ours: false, known_class: None };
+        let marks = match establish(self, key, version, &wanted, u32::MAX).await {
+            Ok(marks) => marks,
+            Err(error) => {
+                let words = error.to_string();
+                seen(Err(error))?;
+                return Ok(After::unknown(&words));
+            }
+        };
+        let kept = marks.retain_until.map(|until| until.as_second());
+        Ok(After {
+            class_tag: (marks.class == Some(object.class)).into(),
+            lock: (kept.is_some() && kept >= retain_until.map(|until| until.as_second())).into(),
+            legal_hold: seen(self.holds_and_lets_go(key, version).await)?,
+        })
+    }
+
+    async fn holds_and_lets_go(
+        &self,
+        key: &str,
+        version: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        for on in [true, false] {
+            self.mark(key, version, &MarkChange::Hold(on)).await?;
+            let found = self.marks(key, version, true).await?;
+            let Some(Ok(locks)) = found.locks else { return Ok(false) };
+            if locks.legal_hold != on {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// The object takes the way all objects take. The first wait ends it: nobody waits minutes
@@ -230,6 +296,20 @@ impl S3 {
     }
 }
 
+/// What [`S3::given_after`] saw.
+struct After {
+    class_tag: Seen,
+    lock: Seen,
+    legal_hold: Seen,
+}
+
+impl After {
+    fn unknown(words: &str) -> Self {
+        let unknown = || Seen::Unknown(words.to_owned());
+        Self { class_tag: unknown(), lock: unknown(), legal_hold: unknown() }
+    }
+}
+
 /// Passes what a store may lack or forbid as words; trouble on the way stays an error.
 fn seen(answer: Result<bool, StoreError>) -> Result<Seen, StoreError> {
     match answer {
@@ -252,7 +332,7 @@ fn seen(answer: Result<bool, StoreError>) -> Result<Seen, StoreError> {
     }
 }
 
-fn lifecycle_rule(rule: &Node) -> LifecycleRule {
+pub(super) fn lifecycle_rule(rule: &Node) -> LifecycleRule {
     let days = |action: &Node, days: &str| action.text_of(days).and_then(|text| text.parse().ok());
     // An Expiration that only clears delete markers away expires nothing.
     let expires = rule
@@ -271,6 +351,10 @@ fn lifecycle_rule(rule: &Node) -> LifecycleRule {
         id: rule.text_of("ID").unwrap_or("unnamed").to_owned(),
         enabled: rule.text_of("Status") == Some("Enabled"),
         expires_after_days: expires.map(|action| days(action, "Days").unwrap_or(0)),
+        noncurrent_expires_after_days: rule
+            .all("NoncurrentVersionExpiration")
+            .next()
+            .map(|action| days(action, "NoncurrentDays").unwrap_or(0)),
         aborts_uploads_after_days: aborts
             .map(|action| days(action, "DaysAfterInitiation").unwrap_or(0)),
         prefix: prefix.or(rule.text_of("Prefix")).unwrap_or_default().to_owned(),

@@ -65,6 +65,34 @@ impl Node {
         }
     }
 
+    /// An element with nothing but text in it.
+    pub(super) fn leaf(name: &str, text: &str) -> Self {
+        Self { name: name.to_owned(), text: text.to_owned(), children: Vec::new() }
+    }
+
+    pub(super) fn branch(name: &str, children: Vec<Self>) -> Self {
+        Self { name: name.to_owned(), text: String::new(), children }
+    }
+
+    /// Written again, without a namespace of its own.
+    pub(super) fn to_xml(&self) -> String {
+        let Self { name, text, children } = self;
+        let inner: String = match children.is_empty() {
+            true => quick_xml::escape::escape(text.trim()).into_owned(),
+            false => children.iter().map(Self::to_xml).collect(),
+        };
+        format!("<{name}>{inner}</{name}>")
+    }
+
+    /// The same with its children in the order of their names and texts, without empty ones.
+    pub(super) fn sorted(&self) -> Self {
+        let children = self.children.iter().map(Self::sorted);
+        let mut children: Vec<Self> =
+            children.filter(|c| !c.children.is_empty() || !c.text.trim().is_empty()).collect();
+        children.sort_by_key(Self::to_xml);
+        Self { children, ..self.clone() }
+    }
+
     fn named(name: &[u8]) -> Option<Self> {
         let name = std::str::from_utf8(name).ok()?.to_owned();
         Some(Self { name, ..Self::default() })

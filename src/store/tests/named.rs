@@ -235,7 +235,7 @@ fn an_old_answer_after_complete_does_not_send_everything_again() {
 #[test]
 fn wrong_credentials_wait_for_a_person_and_say_so() {
     let world = stored(5, vec![rule(Kind::PutPart, 1, Trouble::Say(Fault::Denied))]);
-    assert!(world.waited[0] >= SignedDuration::from_secs(300));
+    assert!(world.waited[0] >= SignedDuration::from_secs(150));
     let words = |fact: &Fact| match fact {
         Fact::UploadFailed { words, attempts: 1, .. } => words.contains("check the credentials"),
         _ => false,
