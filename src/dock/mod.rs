@@ -5,6 +5,7 @@
 //! [`machine`] for the order that the caller keeps.
 
 mod acknowledging;
+pub mod clearing;
 mod completeness;
 mod copying;
 mod elapsed;
@@ -17,6 +18,8 @@ mod people;
 mod recording;
 mod releasing;
 pub mod report;
+pub mod sending;
+pub mod spooled;
 pub mod state;
 mod table;
 mod uploading;
