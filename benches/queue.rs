@@ -125,6 +125,7 @@ fn segment(recording: RecordingId, camera: &CameraId, number: usize) -> Segment 
             size: 300 << 20,
             modified_ms: Some(1_700_000_000_000),
             expected: None,
+            mark: None,
         },
         trust: Trust::None,
         partial: false,

@@ -17,7 +17,7 @@ pub use server::{Api, serve};
 
 use crate::{
     dock::report::Filter,
-    types::{CameraId, Class, ObjectId, RecordingId, fact::Target},
+    types::{BayName, CameraId, Class, ObjectId, RecordingId, fact::Target},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -47,6 +47,18 @@ pub enum Request {
     },
     Why {
         id: Uuid,
+    },
+    /// Why the light of a bay is what it is.
+    WhyBay {
+        bay: BayName,
+    },
+    /// How a camera stands, and why.
+    WhyCamera {
+        camera: CameraId,
+    },
+    /// As the two before, by a name; the answer is null when neither has it.
+    WhyNamed {
+        name: String,
     },
     /// Ids that end in these hexadecimal digits.
     Find {
@@ -127,6 +139,9 @@ impl Request {
             | Self::Segments { .. }
             | Self::Queue { .. }
             | Self::Why { .. }
+            | Self::WhyBay { .. }
+            | Self::WhyCamera { .. }
+            | Self::WhyNamed { .. }
             | Self::Find { .. }
             | Self::Reconcile { .. }
             | Self::DryRun { .. }

@@ -196,6 +196,30 @@ async fn reply(api: &Api, peer: &Peer, request: Request) -> Result<Value, Refusa
                 ))
             })
         }
+        Request::WhyBay { bay } => {
+            let (at, name) = (at(), bay.clone());
+            let core = &api.core;
+            let answer = core
+                .look(move |dock, view| report::explain_bay(dock, &name, &at, now, view))
+                .await??;
+            known(answer, format!("this dock has no bay {bay}"), "`bwvdock bays` lists them")
+        }
+        Request::WhyCamera { camera } => {
+            let (at, id) = (at(), camera.clone());
+            let core = &api.core;
+            let answer = core
+                .look(move |dock, view| report::explain_camera(dock, &id, &at, now, view))
+                .await??;
+            let what = format!("camera {camera} was never docked here");
+            known(answer, what, "`bwvdock reconcile` lists every camera this dock knows")
+        }
+        Request::WhyNamed { name } => {
+            let (at, core) = (at(), &api.core);
+            json(
+                core.look(move |dock, view| report::explain_named(dock, &name, &at, now, view))
+                    .await??,
+            )
+        }
         Request::DryRun { limit } => {
             let limit = limit.min(ROWS_MAX);
             json(api.core.look(move |dock, view| report::dry_run(dock, now, view, limit)).await??)
@@ -237,6 +261,11 @@ async fn reply(api: &Api, peer: &Peer, request: Request) -> Result<Value, Refusa
             })
         }
     }
+}
+
+/// An explanation, or that there is nothing of that name.
+fn known(answer: Option<report::Explanation>, what: String, next: &str) -> Result<Value, Refusal> {
+    answer.map_or_else(|| Err(Refusal::new(what, next)), json)
 }
 
 fn bounded(filter: Filter) -> Filter {

@@ -1,6 +1,6 @@
 //! Commands that ask the running daemon.
 
-use super::{Complaint, Exit, Outcome, Selection, id::GivenId, render, screens};
+use super::{Complaint, Exit, Outcome, Selection, WhyOf, id::GivenId, render, screens};
 use crate::{
     api::{Client, Request},
     daemon::Finding,
@@ -130,7 +130,27 @@ impl Asker {
         Ok(Exit::Fine)
     }
 
-    pub fn why(&self, id: &GivenId) -> Outcome {
+    pub fn why(&self, of: WhyOf) -> Outcome {
+        let request = match of {
+            WhyOf { bay: Some(bay), .. } => Request::WhyBay { bay },
+            WhyOf { camera: Some(camera), .. } => Request::WhyCamera { camera },
+            WhyOf { what, .. } => return self.why_of(&what.unwrap_or_default()),
+        };
+        self.show(&request, |answer: &Explanation| screens::why(answer))?;
+        Ok(Exit::Fine)
+    }
+
+    /// A plain word: the name of a bay or a camera before the end of an id.
+    fn why_of(&self, what: &str) -> Outcome {
+        let request = Request::WhyNamed { name: what.to_owned() };
+        if self.ask::<Option<Explanation>>(&request)?.is_some() {
+            self.show(&request, |answer: &Explanation| screens::why(answer))?;
+            return Ok(Exit::Fine);
+        }
+        let id: GivenId = what.parse().map_err(|words: String| {
+            let what = format!("this dock knows no bay and no camera {what:?}, and {words}");
+            Complaint::new(Exit::Refused, what, "`bwvdock bays` and `reconcile` list the names")
+        })?;
         let id = id.resolve(self, &[Kind::Recording, Kind::Segment, Kind::Object])?;
         self.show(&Request::Why { id }, |answer: &Explanation| screens::why(answer))?;
         Ok(Exit::Fine)

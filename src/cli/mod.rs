@@ -15,7 +15,7 @@ mod store;
 use crate::{
     api::ClientError,
     dock::report::Kind,
-    types::{CameraId, Class, SegmentId, fact::Target},
+    types::{BayName, CameraId, Class, SegmentId, fact::Target},
 };
 use ask::Asker;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
@@ -137,10 +137,7 @@ enum Verb {
         limit: usize,
     },
     /// Why something waits or is stuck, and what to do
-    Why {
-        /// Id of a segment, a recording or a sealed object; its last digits will do
-        id: GivenId,
-    },
+    Why(WhyOf),
     /// Stop copying, sending and erasing; the whole dock if nothing is named, as a pause only costs
     /// time (whatever runs ends between two parts)
     Pause {
@@ -156,8 +153,8 @@ enum Verb {
         #[arg(long, value_parser = NonEmptyStringValueParser::new())]
         reason: Option<String>,
     },
-    /// Try again now what waits for a later attempt; read again what failed its check. The whole
-    /// dock if nothing is named
+    /// Try again now what waits for a later attempt; read again what failed its check and nobody
+    /// has acknowledged. The whole dock, with the cameras in it, if nothing is named
     Retry {
         #[command(flatten)]
         what: Whom,
@@ -253,6 +250,19 @@ struct Selection {
     vanished: bool,
     #[arg(long, default_value_t = 50)]
     limit: usize,
+}
+
+/// What `why` is about.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct WhyOf {
+    /// Name of a bay or a camera; or id of a segment, a recording or a sealed object, of which the
+    /// last digits will do
+    what: Option<String>,
+    #[arg(long)]
+    bay: Option<BayName>,
+    #[arg(long)]
+    camera: Option<CameraId>,
 }
 
 /// What a command is about.
@@ -449,7 +459,7 @@ fn run(cli: Cli) -> Outcome {
         Verb::Recordings(selection) => asker.recordings(selection),
         Verb::Segments(selection) => asker.segments(selection),
         Verb::Queue { limit } => asker.queue(limit),
-        Verb::Why { id } => asker.why(&id),
+        Verb::Why(of) => asker.why(of),
         Verb::Pause { what, reason } => asker.pause(what.target(&asker)?, reason),
         Verb::Resume { what, reason } => asker.resume(what.target(&asker)?, reason),
         Verb::Retry { what, reason } => asker.retry(what.target(&asker)?, reason),

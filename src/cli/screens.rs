@@ -101,7 +101,11 @@ pub fn bays(bays: &[BayReport]) -> String {
             ]
         })
         .collect();
-    table(&["BAY", "LIGHT", "CAMERA", "FILES", ""], &[3], rows)
+    let mut out = table(&["BAY", "LIGHT", "CAMERA", "FILES", ""], &[3], rows);
+    for bay in bays {
+        bay.notes.iter().for_each(|note| out.push_str(&format!("bay {}: {note}\n", bay.bay)));
+    }
+    out
 }
 
 fn none(rows: String, nothing: &str) -> String {

@@ -205,8 +205,9 @@ fn serve(bays: &Bays, world: &World, bay: &Bay, inbox: &Receiver<Order>) {
                 docked.serve(inbox);
             }
         }
-        Ok(Found::EmptyCard) => {
-            wait_and_look_again(world, bay, Event::EmptyCard { bay: bay.name.clone() });
+        Ok(Found::EmptyCard(noted)) => {
+            let event = Event::EmptyCard { bay: bay.name.clone(), noted };
+            wait_and_look_again(world, bay, event);
         }
         // It went while it was looked at: the bay is empty, and nothing is wrong.
         Err(_) if !is_present(world, bay) => {
@@ -260,8 +261,8 @@ struct Look {
 /// What lies in a bay.
 enum Found<'a> {
     Camera(Box<Docked<'a>>, Box<Arrival>),
-    /// A card with no file that could say whose it is.
-    EmptyCard,
+    /// A card with no file that could say whose it is, and what else lies on it.
+    EmptyCard(Vec<String>),
 }
 
 /// Opens the camera in a bay and finds out which one it is, reading only what that needs.
@@ -297,7 +298,8 @@ fn recognise<'a>(world: &'a World, bay: &'a Bay) -> Result<Found<'a>, String> {
     let id = match evidence::identify(&profile, &listing, &small, known) {
         Ok(id) => id,
         Err(error) if evidence::is_empty_card(&profile, &listing, &error) => {
-            return Ok(Found::EmptyCard);
+            let ignored = evidence::left_out(&profile, &listing);
+            return Ok(Found::EmptyCard(ignored.into_iter().chain(listing.caveats).collect()));
         }
         Err(error) => return Err(format!("{}; nothing was copied", chain(&error))),
     };

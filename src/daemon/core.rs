@@ -276,7 +276,7 @@ fn loudly(facts: &[NewFact]) {
                 grave.iter().for_each(|words| tracing::error!(%camera, "{words}"));
                 clock.iter().chain(noted).for_each(|words| tracing::warn!(%camera, "{words}"));
             }
-            Fact::EmptyCard { bay } => {
+            Fact::EmptyCard { bay, .. } => {
                 tracing::info!(%bay, "an empty card that does not say whose it is");
             }
             Fact::BayTrouble { bay, words } => tracing::warn!(%bay, "{words}"),

@@ -10,7 +10,11 @@ use super::{chain, ports::Ports, uploads::Uploads};
 use crate::{
     clock::Clock,
     config::{BaySource, Config},
-    journal::Journal,
+    dock::{
+        Dock, StoreTrouble,
+        report::{self, BayReport, Light},
+    },
+    journal::{Journal, JournalView},
     spool::{FolderSpool, Spool as _},
     store::{Distrust, Fault, Probe, Store as _},
 };
@@ -38,6 +42,12 @@ impl Finding {
     }
 }
 
+#[derive(Default)]
+struct Known {
+    bays: Vec<BayReport>,
+    store: Option<StoreTrouble>,
+}
+
 /// Looks at everything a dock needs.
 pub struct Doctor {
     pub config: Config,
@@ -57,7 +67,7 @@ impl Doctor {
         findings.extend(surroundings::findings(&self.config));
         findings.push(self.store().await);
         findings.push(self.cameras());
-        findings.extend(self.bays());
+        findings.extend(self.bays().await);
         findings.extend(usb::findings(&self.ports, &self.config.bays));
         let warnings = self.config.warnings();
         if warnings.is_empty() {
@@ -143,7 +153,13 @@ impl Doctor {
     async fn store(&self) -> Finding {
         let endpoint = &self.config.store.endpoint;
         let key = format!("{}{}/doctor", self.config.store.prefix, self.config.dock.id);
-        match self.uploads.store.head(&key).await {
+        let looked = self.uploads.store.head(&key).await;
+        // It may answer a look, and refuse what is sent.
+        if let (Ok(_), Some(trouble)) = (&looked, self.known().await.store) {
+            let words = format!("{endpoint}: {}: {}", trouble.need.words(), trouble.words);
+            return Finding::bad("store", words, trouble.need.next_step());
+        }
+        match looked {
             Ok(_) => match self.uploads.probed.get() {
                 Some(probe) if !probe.signature => Finding::bad(
                     "store",
@@ -197,7 +213,32 @@ impl Doctor {
         Finding::fine("cameras", words)
     }
 
-    fn bays(&self) -> Vec<Finding> {
+    /// What the core knows of the bays and of the store.
+    async fn known(&self) -> Known {
+        let now = self.clock.now();
+        let look = move |dock: &Dock, view: &JournalView| {
+            let reports = report::bay_reports(dock, &report::Now::default(), now, view);
+            Known { bays: reports.unwrap_or_default(), store: dock.store_trouble().cloned() }
+        };
+        // Without a core the daemon is stopping, and says so elsewhere.
+        self.uploads.core.look(look).await.unwrap_or_default()
+    }
+
+    async fn bays(&self) -> Vec<Finding> {
+        let known = self.known().await.bays;
+        let mut findings = self.places();
+        for bay in known.iter().filter(|bay| bay.light == Light::Red) {
+            let what = format!("bay {}", bay.bay);
+            // That the place can be read is no comfort then.
+            findings.retain(|finding| finding.what != what || !finding.fine);
+            let next = format!("`bwvdock why --bay {}` has everything, and what to do", bay.bay);
+            findings.push(Finding::bad(&what, bay.words.clone(), next));
+        }
+        findings
+    }
+
+    /// Whether the places where cameras appear can be looked at.
+    fn places(&self) -> Vec<Finding> {
         if self.config.bays.is_empty() {
             let next = "add [[bays]] to the configuration";
             return vec![Finding::bad("bays", "none is configured", next)];

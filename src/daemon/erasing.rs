@@ -82,6 +82,7 @@ mod tests {
             size: entry.size,
             modified_ms: entry.modified_ms,
             expected: None,
+            mark: None,
         };
         (Box::new(camera), source)
     }

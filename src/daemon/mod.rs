@@ -85,6 +85,10 @@ impl DaemonError {
     }
 }
 
+/// How long a stop waits for cameras at work. One that does not answer may take a minute to give
+/// up; it is left as by a crash, which every step survives: nobody hears its thread any more.
+const CAMERAS_LEFT_AFTER: Duration = Duration::from_secs(5);
+
 /// Runs the service until SIGTERM or SIGINT, or until the journal fails.
 ///
 /// # Errors
@@ -168,12 +172,17 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
     let closed = tokio::task::spawn_blocking(move || {
         // Threads that panicked were reported when they did.
         let _ = thread.join();
-        while !watcher.is_finished() {
+        let until = std::time::Instant::now() + CAMERAS_LEFT_AFTER;
+        while !watcher.is_finished() && std::time::Instant::now() < until {
             // A copy may have begun just now: ask until all have heard.
             world.progress.stop_all();
             std::thread::sleep(Duration::from_millis(20));
         }
-        let _ = watcher.join();
+        if watcher.is_finished() {
+            let _ = watcher.join();
+        } else {
+            tracing::warn!("a camera does not answer; the daemon ends without waiting for it");
+        }
         let _ = usb_watcher.join();
         journal.close()
     })

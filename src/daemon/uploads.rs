@@ -132,7 +132,8 @@ impl Uploads {
                 let wait = self.limits.backoff.wait(error.fault, attempts, &mut random);
                 let retry_at = self.clock.now().checked_add(wait).unwrap_or(Timestamp::MAX);
                 let words = error.with_advice();
-                return UploadEnd::Failed { attempts, words, retry_at, store_wide: true };
+                let need = error.fault.needs_a_person();
+                return UploadEnd::Failed { attempts, words, retry_at, store_wide: true, need };
             }
         };
         let object = match self.as_the_store_checks(object, &file).await {

@@ -46,6 +46,8 @@ pub struct DemoArgs {
 
 /// No progress at all for this long: something is stuck, say what.
 const STUCK_AFTER: Duration = Duration::from_secs(120);
+/// Nothing but files that somebody still writes to for this long: they are told, and left.
+const GROWING_FOR: Duration = Duration::from_secs(60);
 const START_WITHIN: Duration = Duration::from_secs(20);
 
 /// A child process that does not outlive the demo.
@@ -203,9 +205,15 @@ fn watch(
     let mut screen = progress::Screen::new(as_json);
     let mut status: StatusReport = client.ask(&Request::Watch { every_ms: 100 })?;
     let mut last = (custody(&status), Instant::now());
+    let mut growing: Option<Instant> = None;
     loop {
         screen.show(&status);
-        if work.is_done(&status) {
+        growing = match work.is_only_written_to(&status) {
+            true => Some(growing.unwrap_or_else(Instant::now)),
+            false => None,
+        };
+        let left = growing.is_some_and(|since| since.elapsed() > GROWING_FOR);
+        if work.is_done(&status) || left {
             screen.finish();
             return Ok(status);
         }
@@ -237,6 +245,6 @@ fn watch(
 
 /// What changes while anything happens.
 fn custody(status: &StatusReport) -> (u64, u64, u64) {
-    let moving = status.bays.iter().map(|bay| bay.to_copy.bytes).sum::<u64>();
+    let moving = status.bays.iter().map(|bay| bay.to_copy.bytes + bay.bytes).sum::<u64>();
     (status.custody_seq, moving, status.uploads.iter().map(|upload| upload.done).sum())
 }

@@ -7,7 +7,7 @@ use crate::{
     daemon::chain,
     dock::{
         Stage,
-        report::{DryRun, SegmentRow, StatusReport},
+        report::{BayReport, DryRun, SegmentRow, StatusReport},
     },
     journal::offline,
     types::{FileKind, ObjectId, Sha256Digest},
@@ -21,6 +21,8 @@ use std::{
     time::Duration,
 };
 
+/// Files that grew and are named.
+const NOTES_MAX: usize = 20;
 /// Objects that are opened again with the identity, at most, and their bytes in all.
 const OPEN_MAX: (usize, u64) = (8, 256 << 20);
 
@@ -50,6 +52,8 @@ pub struct Summary {
     seconds: f64,
     custody: Custody,
     problems: Vec<String>,
+    /// What is no failure and still to be known: files left out, files that grew meanwhile.
+    notes: Vec<String>,
     workspace: Option<PathBuf>,
     objects: Option<PathBuf>,
     /// The command that opens one sealed object.
@@ -90,7 +94,9 @@ impl Summary {
         if !report.is_whole() {
             problems.push("the custody log does not verify".into());
         }
-        for row in rows {
+        let growing = status.bays.iter().filter(|bay| bay.growing > 0);
+        problems.extend(growing.map(|bay| format!("bay {}: {}", bay.bay, bay.words)));
+        for row in rows.iter().filter(|row| !row.superseded) {
             let camera = work.camera_of(status, &row.camera);
             let released = row.stage == Stage::Released;
             let stored = row.stage == Stage::Receipted;
@@ -138,6 +144,7 @@ impl Summary {
                 head: report.head.hash,
             },
             problems,
+            notes: notes(status, rows),
             workspace: work.is_kept().then(|| work.root().to_owned()),
             objects: (!foreign_store && work.is_kept()).then_some(objects),
             open_with: proof.example.filter(|_| work.is_kept()).map(|(path, name)| {
@@ -196,6 +203,7 @@ impl Summary {
             ),
         ));
         out.push_str(&line("time", format!("{:.1} s", s.seconds)));
+        s.notes.iter().for_each(|note| out.push_str(&format!("\n! {note}")));
         s.problems.iter().for_each(|problem| out.push_str(&format!("\n! {problem}")));
         out.push('\n');
         match (&s.objects, &s.open_with) {
@@ -218,6 +226,27 @@ impl Summary {
         }
         out
     }
+}
+
+/// What is no failure and still to be known.
+fn notes(status: &StatusReport, rows: &[SegmentRow]) -> Vec<String> {
+    let of_bay = |bay: &BayReport| {
+        let camera = bay.camera.as_ref().map_or_else(String::new, |id| format!("camera {id}: "));
+        bay.notes.iter().map(|note| format!("{camera}{note}")).collect::<Vec<_>>()
+    };
+    let mut notes: Vec<_> = status.bays.iter().flat_map(of_bay).collect();
+    let mut grown: BTreeMap<_, u64> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.superseded) {
+        *grown.entry((row.camera.to_string(), row.path.to_string())).or_default() +=
+            u64::from(row.object.is_some());
+    }
+    notes.extend(grown.into_iter().take(NOTES_MAX).map(|((camera, path), versions)| {
+        let versions = render::count(versions, "earlier version is", "earlier versions are");
+        format!(
+            "camera {camera}: {path} was still being written by the camera; {versions} stored too"
+        )
+    }));
+    notes
 }
 
 /// A path as a shell takes it.

@@ -230,28 +230,12 @@ impl Workspace {
 
     /// Whether every bay has nothing left to do and everything sealed is stored and receipted.
     pub fn is_done(&self, status: &StatusReport) -> bool {
-        let settled = |bay: &crate::dock::report::BayReport| match bay.light {
-            Light::Green => true,
-            // Something failed its check and stays: that is an end too, and a loud one.
-            Light::Red => bay.camera.is_none() || bay.to_copy.count + bay.to_store.count == 0,
-            Light::Off | Light::Amber => false,
-        };
-        let waiting = [&status.queue, &status.to_copy]
-            .iter()
-            .map(|a| a.evidential.count + a.quarantine.count + a.unreviewed.count)
-            .sum::<u64>();
-        let releasing = status
-            .segments
-            .iter()
-            .filter(|amount| amount.stage == Stage::Releasing)
-            .map(|amount| amount.count)
-            .sum::<u64>();
-        status.bays.iter().all(settled)
-            && waiting == 0
-            && releasing == 0
-            && status.uploads.is_empty()
-            && status.unfinished == 0
-            && status.undescribed == 0
+        is_done(status, false)
+    }
+
+    /// Everything is done but for files that somebody still writes to.
+    pub fn is_only_written_to(&self, status: &StatusReport) -> bool {
+        is_done(status, true)
     }
 
     /// The last lines of the logs, for when something went wrong.
@@ -302,4 +286,28 @@ fn foreign_store(file: &Path) -> Result<Store, Complaint> {
         .map_err(|error| usage(format!("{} cannot be read: {error}", file.display()), next))?;
     Config::parse_store(&text)
         .map_err(|error| usage(format!("{} cannot be used: {error}", file.display()), next))
+}
+
+/// Whether nothing is left to do; or, where that is `tolerated`, nothing but to wait for files that
+/// somebody still writes to.
+fn is_done(status: &StatusReport, tolerated: bool) -> bool {
+    let settled = |bay: &crate::dock::report::BayReport| match bay.light {
+        Light::Green => true,
+        // Something failed its check and stays: that is an end too, and a loud one.
+        Light::Red => bay.camera.is_none() || bay.to_copy.count + bay.to_store.count == 0,
+        Light::Amber => tolerated && bay.growing > 0 && bay.copying.is_none(),
+        Light::Off => false,
+    };
+    let growing = if tolerated { status.bays.iter().map(|bay| bay.growing).sum() } else { 0 };
+    let sum = |a: &crate::dock::report::ClassAmounts| {
+        a.evidential.count + a.quarantine.count + a.unreviewed.count
+    };
+    let at = |stage| status.segments.iter().find(|amount| amount.stage == stage);
+    status.bays.iter().all(settled)
+        && sum(&status.queue) == 0
+        && sum(&status.to_copy) <= growing
+        && at(Stage::Releasing).is_none_or(|amount| amount.count == 0)
+        && status.uploads.is_empty()
+        && status.unfinished == 0
+        && status.undescribed == 0
 }

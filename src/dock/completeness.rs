@@ -37,7 +37,7 @@ pub(super) fn findings_fact(
         let list = match finding.kind {
             FindingKind::Orphans | FindingKind::Caveat => continue,
             FindingKind::Clock => &mut clock,
-            FindingKind::PassedOver => &mut noted,
+            FindingKind::PassedOver | FindingKind::LeftOut => &mut noted,
             FindingKind::Missing => match &finding.path {
                 // A file that was copied or released is missing by right.
                 Some(path) if of_recordings.contains(path) || was_taken(camera, path, view)? => {
@@ -76,7 +76,7 @@ pub(super) fn findings_fact(
     Ok(())
 }
 
-fn bounded(mut words: Vec<String>) -> Vec<String> {
+pub(super) fn bounded(mut words: Vec<String>) -> Vec<String> {
     if words.len() > FINDINGS_MAX {
         let more = words.len() - (FINDINGS_MAX - 1);
         words.truncate(FINDINGS_MAX - 1);

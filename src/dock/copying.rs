@@ -28,7 +28,8 @@ impl Dock {
     ) -> Result<bool, IndexBroken> {
         let Some(bay) = self.bays.get(name) else { return Ok(false) };
         let camera = bay.camera.clone();
-        let Some(segment) = next_copy(now, &camera, view)? else { return Ok(false) };
+        let held = |id| bay.growing.waits(id);
+        let Some(segment) = next_copy(now, &camera, &held, view)? else { return Ok(false) };
         let paused = self.is_paused(name, view)?;
         let running =
             self.bays.values().filter(|bay| matches!(bay.work, Some(Work::Copy(_)))).count();
@@ -160,6 +161,7 @@ impl Dock {
 fn next_copy(
     now: Timestamp,
     camera: &CameraId,
+    held: &dyn Fn(SegmentId) -> bool,
     view: &dyn View,
 ) -> Result<Option<SegmentId>, IndexBroken> {
     let mut next = None;
@@ -169,7 +171,11 @@ fn next_copy(
             return ControlFlow::Continue(());
         }
         next = key::tail(key).and_then(|id| SegmentId::from_slice(id).ok());
-        ControlFlow::Break(())
+        match next.take_if(|id| held(*id)) {
+            // What is still being written is copied when it holds still.
+            Some(_) => ControlFlow::Continue(()),
+            None => ControlFlow::Break(()),
+        }
     })?;
     Ok(next)
 }

@@ -3,6 +3,7 @@
 use crate::{
     evidence::Plan,
     release::Approval,
+    transfer::StoreNeed,
     types::{
         Actor, BayName, CameraId, Class, ObjectId, ReceiptLevel, RecordingId, SegmentId,
         fact::{
@@ -29,6 +30,8 @@ pub enum Event {
     /// A bay holds a card with nothing on it that could say whose it is.
     EmptyCard {
         bay: BayName,
+        /// What lies on it besides, in words.
+        noted: Vec<String>,
     },
     CameraGone {
         bay: BayName,
@@ -170,6 +173,8 @@ pub enum UploadEnd {
         words: String,
         retry_at: Timestamp,
         store_wide: bool,
+        /// What of the store only a person can mend; it is not the object then.
+        need: Option<StoreNeed>,
     },
     /// The sealed object in the spool is not what was sealed.
     SpoolDamaged {

@@ -22,7 +22,7 @@ type Done = Result<(), IndexBroken>;
 
 /// Counts up whenever the same log folds to other records than before: an index made by another
 /// version is made again from the log.
-pub const FOLD_VERSION: u32 = 2;
+pub const FOLD_VERSION: u32 = 3;
 
 /// Applies one line of the log to the state.
 ///
@@ -57,7 +57,9 @@ impl Fold<'_> {
             | Fact::LogPruned { .. } => Ok(()),
             Fact::CameraDocked { .. } => self.docked(fact),
             Fact::CameraListed { .. } => Ok(()),
-            Fact::CameraRemoved { camera, .. } => self.camera(camera, |c| c.docked = false),
+            Fact::CameraRemoved { camera, .. } => self.camera(camera, |c| {
+                (c.docked, c.claims_bay) = (false, false);
+            }),
             Fact::RecordingSeen { recording } => self.recording_seen(recording),
             Fact::CameraFindings { camera, grave, clock, noted } => {
                 self.findings(camera, [grave, clock, noted])
@@ -115,11 +117,14 @@ impl Fold<'_> {
             Fact::ReceiptPlaced { object } => self.object(*object, |o| o.receipt_placed = true),
             Fact::SpoolFreed { object } => self.object(*object, |o| o.spool_freed = true),
             Fact::SpoolDamaged { object, words } => self.spool_damaged(*object, words),
-            Fact::SecondRead { segment, read, agrees } => {
+            Fact::SecondRead { segment, read, agrees, mark } => {
                 if !agrees {
                     self.totals.second_reads_differing += 1;
                 }
-                self.segment(*segment, |s| s.second_read = Some((*read, *agrees)))
+                self.segment(*segment, |s| {
+                    s.second_read = Some((*read, *agrees));
+                    s.segment.source.mark = mark.or(s.segment.source.mark);
+                })
             }
             Fact::Held { target, reason } => self.mark(key::hold(target), at, reason),
             Fact::Unheld { target, .. } => {
@@ -241,6 +246,7 @@ impl Fold<'_> {
             last_docked: at,
             last_bay: bay.clone(),
             docked: true,
+            claims_bay: true,
             clock: *clock,
             clock_reading: *clock_reading,
             findings: before.as_ref().map_or_else(Vec::new, |c| c.findings.clone()),
@@ -677,10 +683,17 @@ impl Fold<'_> {
                 Ok(())
             }
             Target::Camera(id) => {
+                self.retry_unsound(&key::matters(id))?;
                 self.retry_copies(&key::copies(id))?;
                 self.retry_queue(target)
             }
             Target::Dock => {
+                // What is elsewhere cannot be read again: its sealed copy stays what it is.
+                for camera in self.table.list::<CameraState>(key::CAMERAS, b"", usize::MAX)? {
+                    if camera.docked {
+                        self.retry_unsound(&key::matters(&camera.id))?;
+                    }
+                }
                 self.retry_copies(key::COPIES)?;
                 self.retry_queue(target)
             }
@@ -699,7 +712,7 @@ impl Fold<'_> {
     }
 
     /// Clears the waiting time; a segment whose copy was unsound is read from the camera again.
-    fn retry_segment(&mut self, id: SegmentId) -> Done {
+    pub(super) fn retry_segment(&mut self, id: SegmentId) -> Done {
         let Some(state) = self.table.segment(id)? else { return Ok(()) };
         self.segment(id, |s| s.retry_at = None)?;
         let Some(sealed) = &state.sealed else { return Ok(()) };

@@ -6,7 +6,7 @@ use super::{
     Dock, IndexBroken, Records, Stage, View,
     completeness::{findings_fact, gap_facts, missing_fact},
     event::{Listed, Step},
-    machine::Work,
+    machine::{Bay, Work},
     releasing::ReleasePass,
     state::{RecordingState, SegmentState, key},
 };
@@ -14,7 +14,7 @@ use crate::{
     evidence::{PlannedFile, PlannedRecording},
     types::{
         BayName, CameraId, RecordingId, SegmentId, SourcePath,
-        fact::{Fact, Gap, Recording},
+        fact::{Fact, Gap, Recording, Source},
     },
 };
 use jiff::{SignedDuration, Timestamp};
@@ -84,6 +84,8 @@ impl Dock {
             || bay.on_camera != (files, bytes)
             || (bay.list_covers_work && !bay.checked);
         bay.checked = bay.list_covers_work;
+        bay.listed_before = bay.listed_at.is_some();
+        bay.marks.begin(now);
         bay.listed_at = Some(now);
         bay.on_camera = (files, bytes);
         bay.settled = false;
@@ -98,6 +100,7 @@ impl Dock {
             .flat_map(|recording| recording.files.iter().map(|file| file.source.path.clone()))
             .collect();
         let Some(bay) = self.bays.get_mut(name) else { return Ok(()) };
+        bay.growing.keep(&listed);
         bay.ingest = Some(Ingest {
             recordings: plan.recordings.into_iter(),
             current: None,
@@ -139,7 +142,8 @@ impl Dock {
     ) -> Result<bool, IndexBroken> {
         let Some(bay) = self.bays.get_mut(name) else { return Ok(false) };
         let Some(mut ingest) = bay.ingest.take() else {
-            let every = if bay.settled { bay.list_rest } else { LIST_EVERY };
+            let soon = bay.settled || bay.growing.count() > 0;
+            let every = if soon { bay.list_rest } else { LIST_EVERY };
             let due = bay.listed_at.is_some_and(|at| now.duration_since(at).abs() >= every);
             // One that is under way is not asked for a second time.
             bay.list_due |= due && bay.work != Some(Work::List);
@@ -169,7 +173,7 @@ impl Dock {
                     } else if let Some(file) = files.next() {
                         budget -= 1;
                         ingest.new_files +=
-                            self.file_facts(now, camera, recording, file, view, step)?;
+                            self.file_facts(now, name, recording, file, view, step)?;
                     } else {
                         ingest.current = None;
                     }
@@ -221,15 +225,19 @@ impl Dock {
     fn file_facts(
         &mut self,
         now: Timestamp,
-        camera: &CameraId,
+        name: &BayName,
         recording: RecordingId,
         file: PlannedFile,
         view: &dyn View,
         step: &mut Step,
     ) -> Result<u64, IndexBroken> {
-        let known = view.segment_at(camera, file.source.path.as_bytes())?;
+        let Some(bay) = self.bays.get_mut(name) else { return Ok(0) };
+        let known = view.segment_at(&bay.camera, file.source.path.as_bytes())?;
         if let Some(state) = known.map(|id| view.segment(id)).transpose()?.flatten() {
-            let same = is_same(&state, &file);
+            let same = state.segment.source.is_same(&file.source);
+            if !must_be_told(now, bay, &state, &file, same) {
+                return Ok(0);
+            }
             match state.stage {
                 Stage::Released => {}
                 Stage::Vanished if same => {
@@ -251,7 +259,8 @@ impl Dock {
                 | Stage::Releasing => step.fact(replaced(&state, &file)),
             }
         }
-        let segment = file.to_fact(SegmentId(self.ids.next(now)), recording, camera);
+        let id = SegmentId(self.ids.next(now));
+        let segment = file.to_fact(id, recording, &bay.camera);
         step.fact(Fact::SegmentSeen { segment });
         Ok(1)
     }
@@ -262,7 +271,8 @@ fn replaced(state: &SegmentState, file: &PlannedFile) -> Fact {
     let (known, listed) = (&state.segment.source, &file.source);
     let (words, superseded) = if listed.size > known.size {
         let words = format!(
-            "it grew on the camera from {} to {} bytes since it was listed; it is read as it is now",
+            "still being written by the camera: it grew from {} to {} bytes since it was listed; it \
+             is read as it is now",
             known.size, listed.size
         );
         (words, true)
@@ -278,10 +288,30 @@ fn replaced(state: &SegmentState, file: &PlannedFile) -> Fact {
     Fact::SegmentVanished { segment: state.segment.id, words: Some(words), superseded }
 }
 
-/// Whether a listed file is the one already known: same size, same time, and the camera says the
-/// same of its bytes.
-fn is_same(state: &SegmentState, file: &PlannedFile) -> bool {
-    state.segment.source == file.source
+/// Whether facts follow from how a known file is listed now. One that still grows waits, and is as
+/// it was until then; one with another mark is read again.
+fn must_be_told(
+    now: Timestamp,
+    bay: &mut Bay,
+    state: &SegmentState,
+    file: &PlannedFile,
+    same: bool,
+) -> bool {
+    let (known, listed) = (&state.segment, &file.source);
+    if same {
+        bay.growing.is_known(&listed.path);
+        if let Some(mark) = listed.mark
+            && known.source.mark != Some(mark)
+            && state.sealed.is_some()
+            && state.stage != Stage::Released
+        {
+            bay.marks.changed(known.id, mark);
+        }
+        return true;
+    }
+    let looks = |source: &Source| (source.size, source.modified_ms);
+    let changed = looks(&known.source) != looks(listed) && !state.stage.is_gone();
+    !(bay.listed_before && changed && bay.growing.must_wait(now, known.id, listed))
 }
 
 /// The recording as it stands now. Its class may have been raised by a person: a listing never

@@ -8,12 +8,16 @@
 
 use super::{
     IndexBroken, Records, View,
+    arriving::Claims,
     elapsed::Elapsed,
     event::{Action, Arrival, Event, Step},
     finishing::FinishTrouble,
+    growing::Growing,
     ingest::Ingest,
+    marks::Marks,
     recording::Describing,
     releasing::ReleasePass,
+    uploading::StoreTrouble,
 };
 use crate::{
     release::Policy,
@@ -102,6 +106,10 @@ pub struct Bay {
     pub(super) doubted: BTreeSet<SegmentId>,
     /// Since when clearing gives way to copying elsewhere.
     pub(super) yields_since: Option<Timestamp>,
+    /// It was listed before in this docking: what is another size or time now has changed since.
+    pub(super) listed_before: bool,
+    pub(super) growing: Growing,
+    pub(super) marks: Marks,
 }
 
 /// Damage of the custody log, as the rules and people need to know it.
@@ -128,9 +136,10 @@ pub struct Dock {
     /// Bays with something unusable in them, in words.
     pub(super) troubles: BTreeMap<BayName, String>,
     /// Bays with a card on which there is nothing.
-    pub(super) empty_cards: BTreeSet<BayName>,
+    pub(super) empty_cards: BTreeMap<BayName, Vec<String>>,
     /// Cameras whose id is docked elsewhere already: each is let in when the other is out.
     pub(super) twins: BTreeMap<BayName, Arrival>,
+    pub(super) claims: Claims,
     /// Segments whose last read differed from the camera's digest: the next read counts.
     pub(super) suspects: BTreeSet<SegmentId>,
     pub(super) copies_given: u64,
@@ -140,6 +149,8 @@ pub struct Dock {
     pub(super) stopping: BTreeSet<ObjectId>,
     /// The store as a whole is unwell: nothing is sent before this time.
     pub(super) store_wait: Option<(Timestamp, String)>,
+    /// What of the store only a person can mend.
+    pub(super) store_need: Option<StoreTrouble>,
     /// Receipts, their placing and the clearing of the spool, under way.
     pub(super) finishing: BTreeMap<ObjectId, Option<Timestamp>>,
     pub(super) finish_trouble: Option<FinishTrouble>,
@@ -155,14 +166,16 @@ impl Dock {
             ids,
             bays: BTreeMap::new(),
             troubles: BTreeMap::new(),
-            empty_cards: BTreeSet::new(),
+            empty_cards: BTreeMap::new(),
             twins: BTreeMap::new(),
+            claims: Claims::default(),
             suspects: BTreeSet::new(),
             copies_given: 0,
             elapsed: Elapsed::default(),
             uploads: BTreeMap::new(),
             stopping: BTreeSet::new(),
             store_wait: None,
+            store_need: None,
             finishing: BTreeMap::new(),
             finish_trouble: None,
             describing: Describing::default(),
@@ -192,7 +205,8 @@ impl Dock {
         &self.troubles
     }
 
-    pub fn empty_cards(&self) -> &BTreeSet<BayName> {
+    /// Bays with a card on which there is nothing, and what is to be noted about it.
+    pub fn empty_cards(&self) -> &BTreeMap<BayName, Vec<String>> {
         &self.empty_cards
     }
 
@@ -219,6 +233,7 @@ impl Dock {
         self.notice_clock(now);
         match event {
             Event::Started(started) => {
+                self.claims.start(now);
                 // Nobody knows how much of the time since the last line really passed.
                 if let Some(last) = view.totals()?.last_at {
                     self.elapsed.skip(last, now);
@@ -230,10 +245,12 @@ impl Dock {
                 self.stopped = true;
                 step.fact(Fact::DockStopped { why });
             }
-            Event::CameraArrived(arrival) => self.handle_arrival(arrival, &mut step),
+            Event::CameraArrived(arrival) => self.handle_arrival(now, arrival, view, &mut step)?,
             Event::BayTrouble { bay, words } => self.trouble(bay, words, &mut step),
-            Event::EmptyCard { bay } => self.handle_empty_card(bay, &mut step),
-            Event::CameraGone { bay } => self.handle_gone(bay, &mut step),
+            Event::EmptyCard { bay, noted } => {
+                self.handle_empty_card(now, bay, noted, view, &mut step)?;
+            }
+            Event::CameraGone { bay } => self.handle_gone(now, bay, view, &mut step)?,
             Event::Listed { bay, listed } => {
                 self.handle_listed(now, &bay, listed, view, &mut step)?
             }
@@ -253,7 +270,7 @@ impl Dock {
                 self.handle_erased(now, &bay, results, view, &mut step)?;
             }
             Event::UploadEnded { object, end } => {
-                self.handle_upload_ended(object, end, &mut step);
+                self.handle_upload_ended(object, end, view, &mut step)?;
             }
             Event::ReceiptWritten { object, result } => match result {
                 Ok(receipt) => {
@@ -307,6 +324,7 @@ impl Dock {
         if self.stopped {
             return Ok(step);
         }
+        self.poll_claims(now, view, &mut step)?;
         let mut turns: Vec<(u64, BayName)> =
             self.bays.iter().map(|(name, bay)| (bay.last_copy, name.clone())).collect();
         turns.sort();
@@ -319,6 +337,7 @@ impl Dock {
         // Copying first, in whatever bay: clearing reads cameras too.
         for bay in free {
             self.poll_release(now, &bay, view, &mut step)?;
+            self.poll_marks(now, &bay, view, &mut step)?;
         }
         self.poll_records(now, view, &mut step)?;
         self.poll_finishing(now, view, &mut step)?;
@@ -349,90 +368,6 @@ impl Dock {
         let Some(bay) = self.bays.get(name) else { return Ok(false) };
         Ok(view.paused(&Target::Dock)?.is_some()
             || view.paused(&Target::Camera(bay.camera.clone()))?.is_some())
-    }
-
-    // --- cameras come and go ---
-
-    fn handle_arrival(&mut self, arrival: Arrival, step: &mut Step) {
-        self.handle_gone(arrival.bay.clone(), step);
-        let twin = self.bays.iter().find(|(_, docked)| docked.camera == arrival.camera);
-        if let Some((other, _)) = twin {
-            let words = format!(
-                "a camera calling itself {camera} is in bay {other} too; nothing is read from \
-                 this one. Take one of them out, and check both serial numbers",
-                camera = arrival.camera
-            );
-            self.trouble(arrival.bay.clone(), words, step);
-            self.twins.insert(arrival.bay.clone(), arrival);
-            return;
-        }
-        let Arrival { bay, camera, profile, model, clock, clock_reading, erase_allowed } = arrival;
-        step.fact(Fact::CameraDocked {
-            bay: bay.clone(),
-            camera: camera.clone(),
-            profile: profile.clone(),
-            model,
-            clock,
-            clock_reading: Some(clock_reading),
-        });
-        let docked = Bay {
-            camera,
-            profile,
-            erase_allowed,
-            work: None,
-            listed_at: None,
-            on_camera: (0, 0),
-            spool_full: false,
-            problem: None,
-            settled: false,
-            checked: false,
-            list_covers_work: false,
-            list_began: None,
-            list_rest: SignedDuration::ZERO,
-            list_due: true,
-            list_retry_at: None,
-            ingest: None,
-            release: ReleasePass::default(),
-            last_copy: 0,
-            erase_failures: 0,
-            fresh: None,
-            doubted: BTreeSet::new(),
-            yields_since: None,
-        };
-        self.bays.insert(bay, docked);
-    }
-
-    fn handle_empty_card(&mut self, bay: BayName, step: &mut Step) {
-        // A camera that is still reported to be here is not: its departure is told first.
-        if self.bays.contains_key(&bay) {
-            self.handle_gone(bay.clone(), step);
-        }
-        self.troubles.remove(&bay);
-        if self.empty_cards.insert(bay.clone()) {
-            step.fact(Fact::EmptyCard { bay });
-        }
-    }
-
-    fn trouble(&mut self, bay: BayName, words: String, step: &mut Step) {
-        self.empty_cards.remove(&bay);
-        if self.troubles.get(&bay) != Some(&words) {
-            step.fact(Fact::BayTrouble { bay: bay.clone(), words: words.clone() });
-            self.troubles.insert(bay, words);
-        }
-    }
-
-    fn handle_gone(&mut self, bay: BayName, step: &mut Step) {
-        self.troubles.remove(&bay);
-        self.empty_cards.remove(&bay);
-        self.twins.remove(&bay);
-        let Some(docked) = self.bays.remove(&bay) else { return };
-        step.fact(Fact::CameraRemoved { bay, camera: docked.camera.clone() });
-        let waiting = self.twins.iter().find(|(_, twin)| twin.camera == docked.camera);
-        if let Some(twin) = waiting.map(|(name, _)| name.clone())
-            && let Some(arrival) = self.twins.remove(&twin)
-        {
-            self.handle_arrival(arrival, step);
-        }
     }
 
     /// The bay, if `work` is what it is really doing: late answers of a camera that is gone are

@@ -5,6 +5,7 @@
 //! [`machine`] for the order that the caller keeps.
 
 mod acknowledging;
+mod arriving;
 pub mod clearing;
 mod completeness;
 mod copying;
@@ -12,8 +13,10 @@ mod elapsed;
 pub mod event;
 mod finishing;
 mod fold;
+mod growing;
 mod ingest;
 pub mod machine;
+mod marks;
 mod people;
 mod recording;
 mod releasing;
@@ -31,6 +34,7 @@ pub use machine::{Dock, IdSource, LogDamage, Settings};
 pub use people::describe;
 pub use state::{Records, Stage};
 pub use table::{IndexBroken, MemoryTable, Table, View, Visit};
+pub use uploading::StoreTrouble;
 
 #[cfg(test)]
 mod tests;

@@ -75,7 +75,10 @@ impl Dock {
                     self.store_wait = self.store_wait.take().map(|(_, words)| (now, words));
                     self.finish_now(now);
                     self.bays.values_mut().for_each(|bay| bay.doubted.clear());
-                    let words = format!("trying again now: {}", describe(&target));
+                    let words = format!(
+                        "trying again now: {}; what failed its check is read again",
+                        describe(&target)
+                    );
                     self.remember(actor, Fact::RetryAsked { target, reason }, step);
                     Ok(words)
                 } else {

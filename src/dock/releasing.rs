@@ -9,7 +9,7 @@ use super::{
 use crate::{
     release::{self, Approval, Decision, Evidence, Obstacle, Sealed},
     types::{
-        BayName, FileKind, RecordingId, SegmentId,
+        BayName, ChangeMark, FileKind, RecordingId, SegmentId,
         fact::{Fact, Hashed, Segment},
     },
 };
@@ -87,6 +87,11 @@ impl Dock {
             let mut after = key::candidate(&camera, id);
             after.push(0);
             let Some(state) = view.segment(id)? else { continue };
+            if self.bays.get(name).is_some_and(|bay| bay.growing.waits(id)) {
+                pass.pending = true;
+                pass.from = Some(after);
+                continue;
+            }
             match self.decide(now, &state, erase_allowed, view)? {
                 Decision::Release(approval) => {
                     let bytes = if approval.needs_read() { approval.source().size } else { 0 };
@@ -178,7 +183,7 @@ impl Dock {
     }
 
     /// Whether clearing this bay waits for copying in others. What waits long goes on beside it.
-    fn must_yield(&mut self, now: Timestamp, name: &BayName) -> bool {
+    pub(super) fn must_yield(&mut self, now: Timestamp, name: &BayName) -> bool {
         let copying = self.bays.values().any(|bay| matches!(bay.work, Some(Work::Copy(_))));
         let Some(bay) = self.bays.get_mut(name) else { return false };
         if !copying {
@@ -295,11 +300,14 @@ impl Dock {
             Err(words) => {
                 if let Some(bay) = docked {
                     bay.problem = Some(words);
+                    bay.marks.failed(segment, now);
                     bay.release.next_at = now.saturating_add(PASS_EVERY).ok();
                 }
             }
             Ok(read) => {
+                let mut mark = None;
                 if let Some(bay) = docked {
+                    mark = bay.marks.was_read(segment, now);
                     bay.problem = None;
                     bay.release.next_at = None;
                     // It is asked about again, now with the second read.
@@ -309,17 +317,27 @@ impl Dock {
                 let Some(state) = view.segment(segment)? else { return Ok(()) };
                 let Some(sealed) = &state.sealed else { return Ok(()) };
                 let agrees = read == sealed.plain;
+                let whole = read.size == sealed.plain.size
+                    || mark.is_some() && read.size == state.segment.source.size;
+                let doubted = matches!(state.second_read, Some((_, false)));
                 match state.second_read {
                     // Two reads agree on other bytes than were sealed: it is another file.
-                    Some((before, false)) if before == read && read.size == sealed.plain.size => {
-                        self.source_changed(now, segment, read, view, step)?;
+                    Some((before, false)) if before == read && whole => {
+                        self.source_changed(now, segment, (read, mark), view, step)?;
                         if let Some(bay) = self.bays.get_mut(bay) {
                             bay.settled = false;
                         }
                     }
                     // Sometimes right, sometimes not: a camera that reads unreliably stays in doubt.
                     Some((_, false)) if agrees => {}
-                    Some(_) | None => step.fact(Fact::SecondRead { segment, read, agrees }),
+                    Some(_) | None => {
+                        let mark = mark.filter(|_| agrees);
+                        step.fact(Fact::SecondRead { segment, read, agrees, mark });
+                    }
+                }
+                // One that differs for the first time is read once more, at once.
+                if agrees || doubted {
+                    self.marks_done(bay, segment);
                 }
             }
         }
@@ -355,7 +373,7 @@ impl Dock {
                 }
                 EraseResult::Changed(read) => {
                     replaced = true;
-                    self.source_changed(now, segment, read, view, step)?;
+                    self.source_changed(now, segment, (read, None), view, step)?;
                 }
                 // Stays "releasing"; the next listing of the camera tells which way it went.
                 EraseResult::Gone => {}
@@ -388,7 +406,7 @@ impl Dock {
         &mut self,
         now: Timestamp,
         id: SegmentId,
-        read: Hashed,
+        (read, mark): (Hashed, Option<ChangeMark>),
         view: &dyn View,
         step: &mut Step,
     ) -> Result<(), IndexBroken> {
@@ -397,7 +415,9 @@ impl Dock {
         let words = Some("another file lies in its place on the camera".into());
         step.fact(Fact::SegmentVanished { segment: id, words, superseded: false });
         let new = SegmentId(self.ids.next(now));
-        step.fact(Fact::SegmentSeen { segment: Segment { id: new, ..state.segment } });
+        let mut segment = Segment { id: new, ..state.segment };
+        segment.source.mark = mark.or(segment.source.mark);
+        step.fact(Fact::SegmentSeen { segment });
         Ok(())
     }
 }

@@ -75,6 +75,7 @@ impl Sending {
                     words: end.words,
                     retry_at: now.saturating_add(GAVE_UP_FOR).unwrap_or(Timestamp::MAX),
                     store_wide: false,
+                    need: None,
                 },
             }),
         }
@@ -113,5 +114,6 @@ fn failed(attempts: u32, retry_at: Timestamp, failure: Option<&StoreError>) -> U
         | Fault::Spool => false,
     });
     let words = failure.map_or_else(|| "a call ended oddly".into(), StoreError::with_advice);
-    UploadEnd::Failed { attempts, words, retry_at, store_wide }
+    let need = failure.and_then(|error| error.fault.needs_a_person());
+    UploadEnd::Failed { attempts, words, retry_at, store_wide, need }
 }

@@ -96,6 +96,10 @@ pub struct CameraState {
     pub last_docked: Timestamp,
     pub last_bay: BayName,
     pub docked: bool,
+    /// Its bay is the last one, as far as anybody saw: it was not taken out of it since, though the
+    /// dock may have stopped.
+    #[serde(default)]
+    pub claims_bay: bool,
     pub clock: Option<ClockOffset>,
     #[serde(default)]
     pub clock_reading: Option<ClockReading>,

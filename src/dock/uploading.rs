@@ -6,9 +6,12 @@ use super::{
     event::{Action, Step, UploadEnd},
     state::QueueRow,
 };
-use crate::types::{
-    Class, ObjectId,
-    fact::{Fact, Target},
+use crate::{
+    transfer::StoreNeed,
+    types::{
+        Class, ObjectId,
+        fact::{Fact, Target},
+    },
 };
 use jiff::{SignedDuration, Timestamp};
 use std::ops::ControlFlow;
@@ -16,22 +19,38 @@ use std::ops::ControlFlow;
 /// Rows of one class looked at for one decision; beyond it the rest waits its turn.
 const LOOK_MAX: usize = 4096;
 
+/// The store waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreTrouble {
+    pub need: StoreNeed,
+    /// How the last call ended.
+    pub words: String,
+    /// Parts that the store had acknowledged by then.
+    parts: u64,
+}
+
 impl Dock {
     pub(super) fn handle_upload_ended(
         &mut self,
         object: ObjectId,
         end: UploadEnd,
+        view: &dyn View,
         step: &mut Step,
-    ) {
+    ) -> Result<(), IndexBroken> {
         self.uploads.remove(&object);
         self.stopping.remove(&object);
         match end {
             UploadEnd::Preempted => {}
             UploadEnd::Stored { level, version } => {
                 self.store_wait = None;
+                self.store_need = None;
                 step.fact(Fact::Stored { object, level, version });
             }
-            UploadEnd::Failed { attempts, words, retry_at, store_wide } => {
+            UploadEnd::Failed { attempts, words, retry_at, store_wide, need } => {
+                if let Some(need) = need {
+                    let parts = view.totals()?.parts_acknowledged;
+                    self.store_need = Some(StoreTrouble { need, words: words.clone(), parts });
+                }
                 if store_wide {
                     self.store_wait = Some((retry_at, words.clone()));
                 }
@@ -42,6 +61,24 @@ impl Dock {
                 step.act(Action::Discard { object });
             }
         }
+        Ok(())
+    }
+
+    /// What of the store only a person can mend.
+    pub fn store_trouble(&self) -> Option<&StoreTrouble> {
+        self.store_need.as_ref()
+    }
+
+    /// A store that takes parts again has nothing against this dock; whether it has room shows
+    /// only when an object is whole.
+    fn notice_progress(&mut self, view: &dyn View) -> Result<(), IndexBroken> {
+        let trouble = self.store_need.as_ref().filter(|trouble| trouble.need != StoreNeed::Room);
+        if let Some(trouble) = trouble
+            && view.totals()?.parts_acknowledged > trouble.parts
+        {
+            self.store_need = None;
+        }
+        Ok(())
     }
 
     pub(super) fn poll_uploads(
@@ -50,6 +87,7 @@ impl Dock {
         view: &dyn View,
         step: &mut Step,
     ) -> Result<(), IndexBroken> {
+        self.notice_progress(view)?;
         if view.paused(&Target::Dock)?.is_some() {
             let running: Vec<_> = self.uploads.keys().copied().collect();
             running.into_iter().for_each(|object| self.stop_upload(object, step));

@@ -34,6 +34,7 @@ fn segment(expected: Option<Sha256Digest>) -> Segment {
             size: 3,
             modified_ms: None,
             expected,
+            mark: None,
         },
         trust: if expected.is_some() { Trust::Signed } else { Trust::None },
         partial: false,

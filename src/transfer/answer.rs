@@ -38,6 +38,62 @@ pub enum Fault {
     Spool,
 }
 
+/// What of a store only a person can mend: until then footage is safe on the dock's disk alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreNeed {
+    /// It refuses the dock's key, or the bucket is not there, or a right is lacking.
+    Access,
+    /// It is full.
+    Room,
+    /// Its certificate is not to be trusted.
+    Trust,
+}
+
+impl StoreNeed {
+    /// What is wrong, as a part of a sentence.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Access => "the store refuses this dock (credentials, bucket or rights)",
+            Self::Room => "the store is full",
+            Self::Trust => "the store's certificate is not trusted",
+        }
+    }
+
+    /// What a station admin can do about it.
+    pub fn next_step(self) -> &'static str {
+        match self {
+            Self::Access => {
+                "check the access key, its rights and the bucket's name under [store]; then \
+                 `bwvdock retry`"
+            }
+            Self::Room => "ask the store's administrator for space; then `bwvdock retry`",
+            Self::Trust => "`bwvdock doctor` says what is wrong with it; then `bwvdock retry`",
+        }
+    }
+}
+
+impl Fault {
+    /// What only a person can mend, if that is it; the store as a whole is unwell then.
+    pub fn needs_a_person(self) -> Option<StoreNeed> {
+        match self {
+            Self::Denied => Some(StoreNeed::Access),
+            Self::Full => Some(StoreNeed::Room),
+            Self::Untrusted { .. } => Some(StoreNeed::Trust),
+            Self::Network
+            | Self::Server
+            | Self::Busy { .. }
+            | Self::Skewed
+            | Self::Missing
+            | Self::Conflict
+            | Self::Exists
+            | Self::BadDigest
+            | Self::NotTheStore
+            | Self::Refused
+            | Self::Spool => None,
+        }
+    }
+}
+
 /// Why a certificate is not to be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Distrust {

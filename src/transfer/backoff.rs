@@ -35,7 +35,7 @@ impl Random {
 pub struct Backoff {
     /// Up to this after the first failure; doubled by each further one.
     pub base: Duration,
-    /// Never more than this after a failure that may pass by itself.
+    /// Never more than this, unless the store itself names a longer time.
     pub cap: Duration,
 }
 
@@ -46,8 +46,6 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// The least and most to wait where only a person can help: a full store, wrong credentials.
-    const PERSON: (Duration, Duration) = (Duration::from_secs(300), Duration::from_secs(900));
     /// The most a store can make us wait by Retry-After.
     pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
     /// The least: a lucky draw of nothing, many times over, would be a storm.
@@ -58,7 +56,8 @@ impl Backoff {
         let doubled = self.base.saturating_mul(1 << attempts.saturating_sub(1).min(20));
         let jitter = random.between(Self::LEAST, doubled.min(self.cap).max(Self::LEAST));
         match fault {
-            Fault::Full | Fault::Denied => random.between(Self::PERSON.0, Self::PERSON.1),
+            // Only a person can help, and soon after is soon enough: no short draws.
+            Fault::Full | Fault::Denied => random.between(self.cap / 2, self.cap),
             // What the store asks for is a minimum; the jitter keeps the docks of a station apart.
             Fault::Busy { retry_after: Some(asked) } => asked.min(Self::RETRY_AFTER_MAX) + jitter,
             Fault::Busy { retry_after: None }
@@ -89,7 +88,7 @@ mod tests {
             let wait = backoff.wait(Fault::Network, attempts, &mut random);
             prop_assert!(wait >= Backoff::LEAST && wait <= backoff.cap);
             let wait = backoff.wait(Fault::Denied, attempts, &mut random);
-            prop_assert!(wait >= Backoff::PERSON.0 && wait <= Backoff::PERSON.1);
+            prop_assert!(wait >= backoff.cap / 2 && wait <= backoff.cap);
         }
     }
 

@@ -23,7 +23,7 @@ pub mod window;
 
 pub use answer::{
     Answer, Call, Distrust, Enforces, Fault, ListedPart, ObjectHead, OpenUpload, PartAck,
-    StoreError,
+    StoreError, StoreNeed,
 };
 pub use backoff::{Backoff, Random};
 pub use proof::{StoredProof, md5_composite};

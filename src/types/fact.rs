@@ -52,6 +52,19 @@ pub struct Source {
     /// What the camera says the SHA-256 is; if it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<Sha256Digest>,
+    /// What told the file from another one in its place when it was listed; if anything did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<ChangeMark>,
+}
+
+impl Source {
+    /// Whether a listed file is this one: same size, same time, and the camera says the same of
+    /// its bytes. Another mark is no other file: it is a reason to read it.
+    pub fn is_same(&self, listed: &Self) -> bool {
+        let Self { path, size, modified_ms, expected, mark: _ } = self;
+        (path, size, modified_ms, expected)
+            == (&listed.path, &listed.size, &listed.modified_ms, &listed.expected)
+    }
 }
 
 /// The manifest a recording came with.
@@ -400,13 +413,16 @@ pub enum Fact {
         /// What its times say of the camera's clock.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         clock: Vec<String>,
-        /// Passed over by right: links, FIFOs, sockets, devices.
+        /// Passed over by right: links, FIFOs, sockets, devices; names that the profile ignores.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         noted: Vec<String>,
     },
     /// A bay holds a card with no file on it and nothing that says whose it is.
     EmptyCard {
         bay: BayName,
+        /// What lies on it and is no footage: names that the profiles ignore, links, devices.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        noted: Vec<String>,
     },
     CameraRemoved {
         bay: BayName,
@@ -549,6 +565,10 @@ pub enum Fact {
         segment: SegmentId,
         read: Hashed,
         agrees: bool,
+        /// It was made because the file had another mark than before: this one, which is its mark
+        /// from now on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mark: Option<ChangeMark>,
     },
     Held {
         target: Target,

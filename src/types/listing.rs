@@ -1,6 +1,6 @@
 //! What a camera was seen to hold, before anybody says what it means.
 
-use super::SourcePath;
+use super::{ChangeMark, SourcePath};
 
 /// A regular file on a camera, as listed. Links and devices are never listed as files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub struct FileEntry {
     pub size: u64,
     /// Milliseconds since 1970 by the camera's clock.
     pub modified_ms: Option<i64>,
+    /// Of file systems that have something to tell replaced files by.
+    pub mark: Option<ChangeMark>,
 }
 
 /// A complete look at a camera.

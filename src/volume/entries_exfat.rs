@@ -121,6 +121,11 @@ impl ExfatEntries {
     }
 }
 
+/// The bytes of a time as one number.
+fn join(all: u64, byte: &u8) -> u64 {
+    all << 8 | u64::from(*byte)
+}
+
 impl Set {
     fn finish(mut self, stream: &[u8; 32]) -> Entry {
         let file = &self.file;
@@ -146,6 +151,7 @@ impl Set {
             first,
             contiguous: stream[1] & NO_FAT_CHAIN != 0 && first != 0,
             modified_ms: time::exfat(&file[12..16], file[21], file[23]),
+            created: file[8..12].iter().chain([&file[20], &file[22]]).fold(0, join),
             slots: self.slots,
             odd: self.odd,
         }

@@ -75,6 +75,7 @@ impl FatEntries {
             size: u64::from(u32_at(raw, 28)),
             first: u32::from(u16_at(raw, 26)),
             modified_ms: time::fat(u16_at(raw, 24), u16_at(raw, 22)),
+            created: raw[13..18].iter().fold(0, |all, byte| all << 8 | u64::from(*byte)),
             slots: vec![at],
             ..Entry::default()
         };

@@ -1,6 +1,7 @@
 //! What a directory says of one file or folder, the same for every file system.
 
 use super::{chain::Chain, directory::Place, geometry::Geometry};
+use crate::types::ChangeMark;
 
 /// A file, a folder, or one of exFAT's own tables.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(super) struct Entry {
     /// Its clusters lie in one piece, and the table says nothing of them.
     pub contiguous: bool,
     pub modified_ms: Option<i64>,
+    /// When it was made, as the entry has it; no meaning but that it does not change.
+    pub created: u64,
     /// Where its 32-byte entries lie on the device; the one that counts first.
     pub slots: Vec<u64>,
     /// What is not right about them; it can be read all the same.
@@ -24,6 +27,13 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Where its bytes begin, where its entry lies, and when it was made. A file that is written
+    /// over in its place keeps all three.
+    pub fn mark(&self) -> ChangeMark {
+        let slot = self.slots.first().copied().unwrap_or_default();
+        ChangeMark::of(&[self.first.into(), slot.into(), self.created.into()])
+    }
+
     /// Its clusters: of a file as many as its size says, but by a table as far as they go.
     pub fn chain(&self, geometry: &Geometry) -> Chain {
         if self.contiguous {

@@ -85,7 +85,8 @@ pub(super) fn append(
                 }
                 if let Some(path) = path {
                     let (size, modified_ms) = (entry.size, entry.modified_ms);
-                    files.push(FileEntry { path, size, modified_ms });
+                    let mark = Some(entry.mark());
+                    files.push(FileEntry { path, size, modified_ms, mark });
                 }
             }
             Node::Folder(path, entry) => {

@@ -212,6 +212,7 @@ impl Camera {
             path: path.clone(),
             size: file.bytes.len() as u64,
             modified_ms: Some(file.modified_ms),
+            mark: None,
         };
         let files: Vec<_> = self.files.iter().map(entry).collect();
         let listing = Listing { files, caveats: Vec::new(), unread: Vec::new() };

@@ -14,4 +14,4 @@ echo "prepared after $SECONDS s: $(<"$rig/kernel-version"), $(qemu-system-x86_64
 mkdir "$work/host"
 cp "$bwvdock" "$work/host/bwvdock"
 # Its last line is "N passed, N failed". A guest that says nothing has failed.
-python3 tests/usb/boot.py "$rig" "$work/host" 480 "$@"
+python3 tests/usb/boot.py "$rig" "$work/host" 900 "$@"

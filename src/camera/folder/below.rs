@@ -1,5 +1,6 @@
 //! Opening what lies below a root, and nothing else.
 
+use crate::types::ChangeMark;
 use rustix::{
     fd::OwnedFd,
     fs::{
@@ -25,6 +26,13 @@ pub(super) fn device_of(stat: &Stat) -> u64 {
 pub(super) fn modified_ms(stat: &Stat) -> Option<i64> {
     let nanos = i64::try_from(stat.st_mtime_nsec).ok()?;
     stat.st_mtime.checked_mul(1000)?.checked_add(nanos / 1_000_000)
+}
+
+/// Inode and change time. The latter cannot be set by those who set the other times; FAT has none,
+/// and its inodes are made up whenever one is looked at for the first time.
+#[allow(clippy::unnecessary_cast, reason = "the width differs between architectures")]
+pub(super) fn mark_of(stat: &Stat) -> ChangeMark {
+    ChangeMark::of(&[stat.st_ino.into(), stat.st_ctime as i128, stat.st_ctime_nsec as i128])
 }
 
 pub(super) fn open_root(path: &Path) -> Result<(OwnedFd, RootId), Errno> {

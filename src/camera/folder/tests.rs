@@ -50,7 +50,7 @@ fn permit(camera: &mut FolderCamera, name: &str) -> ErasePermit {
 }
 
 fn permit_for(name: &str, size: u64, modified_ms: Option<i64>) -> ErasePermit {
-    let source = Source { path: path(name), size, modified_ms, expected: None };
+    let source = Source { path: path(name), size, modified_ms, expected: None, mark: None };
     ErasePermit::for_test(SegmentId(uuid::Uuid::nil()), source)
 }
 
@@ -297,4 +297,34 @@ fn a_bay_is_empty_without_folder_or_with_a_bare_mount_point() {
     fs::remove_dir_all(bay.path()).unwrap();
     fs::write(bay.path(), b"a file").unwrap();
     assert!(!bay.is_present());
+}
+
+#[test]
+fn a_file_put_in_the_place_of_another_has_another_mark_though_size_and_time_are_equal() {
+    let (place, mut camera) = card();
+    let file = place.path().join("card/DCIM/100/A.MP4");
+    let seen = |camera: &mut FolderCamera| camera.list().unwrap().files.remove(0);
+    let first = seen(&mut camera);
+    read(&mut camera, "DCIM/100/A.MP4", 0).unwrap();
+    let reopened =
+        &mut FolderCamera::open(&place.path().join("card"), EraseMode::ReadOnly).unwrap();
+    assert_eq!((seen(&mut camera), seen(reopened)), (first.clone(), first.clone()));
+    let modified = fs::metadata(&file).unwrap().modified().unwrap();
+    let backdate = |file: &std::path::Path| {
+        fs::File::options().write(true).open(file).unwrap().set_modified(modified).unwrap();
+    };
+    // Another file is moved there; then its bytes are written over in place.
+    let other = place.path().join("other");
+    fs::write(&other, b"AAAAA").unwrap();
+    backdate(&other);
+    fs::rename(&other, &file).unwrap();
+    let moved = seen(&mut camera);
+    fs::write(&file, b"XXXXX").unwrap();
+    backdate(&file);
+    let written = seen(&mut camera);
+    for (before, after) in [(&first, &moved), (&moved, &written)] {
+        let looks = |entry: &crate::types::FileEntry| (entry.size, entry.modified_ms);
+        assert_eq!(looks(before), looks(after));
+        assert!(before.mark.is_some() && before.mark != after.mark);
+    }
 }

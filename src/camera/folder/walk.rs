@@ -2,7 +2,7 @@
 
 use super::{
     FolderCamera,
-    below::{device_of, modified_ms, open_folder},
+    below::{device_of, mark_of, modified_ms, open_folder},
     io_error,
 };
 use crate::{
@@ -135,6 +135,7 @@ impl<'a> Walk<'a> {
                     path,
                     size: u64::try_from(stat.st_size).unwrap_or(0),
                     modified_ms: modified_ms(stat),
+                    mark: Some(mark_of(stat)),
                 }),
                 Err(error) => self.unread(&path, &error.to_string()),
             },

@@ -68,7 +68,7 @@ fn permit(camera: &mut PtpCamera<SimPipes>, name: &str) -> ErasePermit {
 }
 
 fn permit_for(name: &str, size: u64, modified_ms: Option<i64>) -> ErasePermit {
-    let source = Source { path: path(name), size, modified_ms, expected: None };
+    let source = Source { path: path(name), size, modified_ms, expected: None, mark: None };
     ErasePermit::for_test(SegmentId(uuid::Uuid::nil()), source)
 }
 

@@ -302,7 +302,13 @@ impl<'a, P: Pipes> Walk<'a, P> {
     fn finish(self) -> (Listing, Index) {
         let index = self.found.iter();
         let index = index.map(|f| Entry::new(&f.path, f.print, f.handle, f.is_ambiguous)).collect();
-        let file = |f: Found| FileEntry { path: f.path, size: f.size, modified_ms: f.modified_ms };
+        // Handles are given anew for each session, and so tell nothing from one to the next.
+        let file = |f: Found| FileEntry {
+            path: f.path,
+            size: f.size,
+            modified_ms: f.modified_ms,
+            mark: None,
+        };
         let (caveats, unread) = (self.caveats.into_words(), self.unread.into_words());
         let files = self.found.into_iter().map(file).collect();
         (Listing { files, caveats, unread }, Index::new(index))

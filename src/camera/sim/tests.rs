@@ -189,8 +189,13 @@ fn listings_and_erasings_fail_as_often_as_they_are_told() {
     let (_place, _sim, mut faulty, faults) = docked();
     let listing = faulty.list().unwrap();
     let file = listing.files.iter().find(|file| file.path == first()).unwrap();
-    let source =
-        Source { path: first(), size: file.size, modified_ms: file.modified_ms, expected: None };
+    let source = Source {
+        path: first(),
+        size: file.size,
+        modified_ms: file.modified_ms,
+        expected: None,
+        mark: None,
+    };
     let permit = ErasePermit::for_test(SegmentId(uuid::Uuid::nil()), source);
     faults.fail_listings(2);
     faults.fail_erases(1);

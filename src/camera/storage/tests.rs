@@ -44,7 +44,7 @@ fn permit(camera: &mut StorageCamera, name: &str) -> ErasePermit {
     let listing = camera.list().unwrap();
     let file = listing.files.iter().find(|file| file.path == path(name)).unwrap();
     let (size, modified_ms) = (file.size, file.modified_ms);
-    let source = Source { path: path(name), size, modified_ms, expected: None };
+    let source = Source { path: path(name), size, modified_ms, expected: None, mark: None };
     ErasePermit::for_test(SegmentId(uuid::Uuid::nil()), source)
 }
 
@@ -205,5 +205,32 @@ fn a_real_block_device_is_read_and_erased_only_while_nobody_else_claims_it() {
         let listing = camera.list().unwrap();
         assert!(listing.files.iter().all(|file| file.path != path(CLIP)));
         assert_eq!([listing.caveats, listing.unread].concat(), Vec::<String>::new(), "{name}");
+    }
+}
+
+#[test]
+fn every_file_of_a_card_has_a_mark_of_its_own_that_lasts_until_its_entry_is_another() {
+    for name in ["fat12", "fat16", "fat32", "exfat"] {
+        let (_place, path, mut camera) = docked(name, EraseMode::ReadOnly);
+        let marks = |camera: &mut StorageCamera| -> Vec<(SourcePath, String)> {
+            let files = camera.list().unwrap().files.into_iter();
+            files.map(|file| (file.path, format!("{:?}", file.mark.unwrap()))).collect()
+        };
+        let first = marks(&mut camera);
+        assert_eq!(marks(&mut camera), first, "{name}");
+        let apart: std::collections::BTreeSet<_> = first.iter().map(|(_, mark)| mark).collect();
+        assert_eq!(apart.len(), first.len(), "{name}");
+        if name == "exfat" {
+            continue;
+        }
+        // A directory entry with another time of making, as a new file in the old place has.
+        let mut image = fs::read(&path).unwrap();
+        let at = image.windows(11).position(|bytes| bytes == b"CLIP0002MP4").unwrap();
+        image[at + 16] ^= 1;
+        fs::write(&path, image).unwrap();
+        let second = marks(&mut camera);
+        let changed: Vec<_> = first.iter().zip(&second).filter(|(a, b)| a != b).collect();
+        assert_eq!(changed.len(), 1, "{name}");
+        assert_eq!(changed[0].0.0.to_string(), CLIP, "{name}");
     }
 }

@@ -105,7 +105,7 @@ impl Read for TestReader {
 impl Camera for TestCamera {
     fn list(&mut self) -> Result<Listing, CameraError> {
         let size = self.0.lock().unwrap().file.len() as u64;
-        let file = FileEntry { path: path(), size, modified_ms: None };
+        let file = FileEntry { path: path(), size, modified_ms: None, mark: None };
         Ok(Listing { files: vec![file], ..Listing::default() })
     }
 

@@ -183,7 +183,7 @@ mod tests {
         let table = table(vec![
             (old, Fact::Held { target: Target::Segment(segment), reason: reason() }),
             (old, Fact::Paused { target: camera("C1"), reason: reason() }),
-            (old, Fact::SecondRead { segment, read, agrees: false }),
+            (old, Fact::SecondRead { segment, read, agrees: false, mark: None }),
             (old, Fact::SourceChanged { segment, read }),
             (young, Fact::Held { target: Target::Dock, reason: reason() }),
             (young, Fact::Paused { target: Target::Dock, reason: reason() }),

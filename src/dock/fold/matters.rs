@@ -158,6 +158,19 @@ impl Fold<'_> {
 
     // --- people ---
 
+    /// Reads again what failed its check and nobody has acknowledged.
+    pub(super) fn retry_unsound(&mut self, prefix: &[u8]) -> Done {
+        let open = |matter: &FileMatter| {
+            matter.acknowledged.is_none() && matches!(matter.trouble, FileTrouble::Unsound { .. })
+        };
+        for matter in self.table.list::<FileMatter>(prefix, b"", usize::MAX)? {
+            if open(&matter) {
+                self.retry_segment(matter.segment)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn acknowledged(
         &mut self,
         camera: &CameraId,

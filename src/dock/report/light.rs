@@ -4,7 +4,10 @@ use super::{
     concerns::{Concern, ConcernKind},
     status::BayReport,
 };
-use crate::dock::machine::{Bay, Work};
+use crate::dock::{
+    StoreTrouble,
+    machine::{Bay, Work},
+};
 use serde::{Deserialize, Serialize};
 
 /// The bay light. Green means one thing only: everything safe and nothing left to do.
@@ -39,12 +42,26 @@ pub(super) fn light(
     report: &BayReport,
     open: &[Concern],
     paused: bool,
+    store: Option<&StoreTrouble>,
 ) -> (Light, String) {
     if let Some(words) = &bay.problem {
         return (Light::Red, words.clone());
     }
     if bay.listed_at.is_none() || bay.ingest.is_some() {
         return (Light::Amber, "looking at the camera; do not take it yet".into());
+    }
+    if report.growing > 0 && !matches!(bay.work, Some(Work::Copy(_))) {
+        let files = files_of(report.growing);
+        let words = match paused {
+            true => {
+                format!("paused, and still being written by the camera: {files}; do not take it")
+            }
+            false => format!(
+                "still being written by the camera: {files}, copied when unchanged for a while; \
+                 do not take it yet"
+            ),
+        };
+        return (Light::Amber, words);
     }
     if report.to_copy.count > 0 {
         let files = files_of(report.to_copy.count);
@@ -60,12 +77,29 @@ pub(super) fn light(
     }
     if report.to_store.count > 0 {
         let files = files_of(report.to_store.count);
+        // Nothing the officer could do, and it does not pass by itself.
+        if let Some(trouble) = store {
+            let words = format!(
+                "copied; may be taken; but {}: tell whoever runs this dock; {files} safe on its \
+                 disk only",
+                trouble.need.words()
+            );
+            return (Light::Red, words);
+        }
         let words = format!("copied; {files} on the way to the store; may be taken");
         return (Light::Amber, words);
     }
     match bay.work {
-        Some(Work::Erase(_) | Work::SecondRead(_)) => {
+        Some(Work::Erase(_) | Work::SecondRead(_)) if bay.marks.count() == 0 => {
             (Light::Amber, "everything is safe; clearing the camera".into())
+        }
+        _ if bay.settled && bay.marks.count() > 0 => {
+            let files = files_of(bay.marks.count());
+            let words = format!(
+                "everything is safe; {files} to be read again, in case of being replaced; may be \
+                 taken"
+            );
+            (Light::Amber, words)
         }
         _ if !bay.settled && paused => {
             (Light::Amber, "everything is safe; paused before clearing; may be taken".into())

@@ -9,6 +9,7 @@ mod reconcile;
 mod rows;
 mod status;
 mod why;
+mod why_place;
 
 pub use concerns::{Concern, ConcernKind, concerns, gap_words, verdict_words};
 pub use find::{Found, Kind, SHOWN_DIGITS, find};
@@ -21,3 +22,4 @@ pub use status::{
     BayReport, ClassAmounts, Now, StageAmount, StatusReport, UploadNow, bay_reports, status,
 };
 pub use why::{Explanation, explain};
+pub use why_place::{explain_bay, explain_camera, explain_named};

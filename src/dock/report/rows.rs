@@ -63,6 +63,9 @@ pub struct SegmentRow {
     pub sha256: Option<crate::types::Sha256Digest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+    /// Gone only in that the same file is seen anew, as it is now.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub superseded: bool,
 }
 
 /// One sealed object on its way to, or in, the store.
@@ -142,6 +145,7 @@ impl From<SegmentState> for SegmentRow {
             camera: state.segment.camera,
             path: state.segment.source.path,
             trouble: state.trouble,
+            superseded: state.superseded,
         }
     }
 }

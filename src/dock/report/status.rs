@@ -50,6 +50,15 @@ pub struct BayReport {
     pub to_copy: Amount,
     /// Copied, and not yet safe in the store.
     pub to_store: Amount,
+    /// Files that somebody still writes to; they are copied when they hold still.
+    #[serde(default)]
+    pub growing: u64,
+    /// Files to be read again, as something tells that they were touched since they were copied.
+    #[serde(default)]
+    pub touched: u64,
+    /// What is known besides, in words: what was left out, and why. A few; `why` tells all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copying: Option<SegmentId>,
     /// When all evidential footage, and all footage, of this camera will be in the store.
@@ -306,7 +315,16 @@ fn problems(
             totals.second_reads_differing
         ));
     }
-    if let Some((until, words)) = dock.store_wait().filter(|(until, _)| *until > now) {
+    let wait = dock.store_wait().filter(|(until, _)| *until > now);
+    if let Some(trouble) = dock.store_trouble() {
+        let again =
+            wait.map_or_else(String::new, |(until, _)| format!("; trying again at {until:.0}"));
+        problems.push(format!(
+            "{}: footage is safe on this dock's disk only, until a person helps ({}){again}",
+            trouble.need.words(),
+            trouble.words
+        ));
+    } else if let Some((until, words)) = wait {
         problems
             .push(format!("the store cannot be used now ({words}); trying again at {until:.0}"));
     }
@@ -365,6 +383,9 @@ fn bay_report(
         bytes: 0,
         to_copy: Amount::default(),
         to_store: Amount::default(),
+        growing: 0,
+        touched: 0,
+        notes: Vec::new(),
         copying: None,
         evidential_safe_at: None,
         all_safe_at: None,
@@ -373,18 +394,28 @@ fn bay_report(
         report.light = Light::Red;
         report.words = words.clone();
     }
-    if dock.empty_cards().contains(name) {
+    if let Some(noted) = dock.empty_cards().get(name) {
+        report.notes = few(noted.clone(), name);
         report.words = "empty card: nothing to copy; put a `camera_id` on the bay if it must be \
                         known whose it is"
             .into();
+    }
+    if let Some((first, camera)) = dock.waits_for(name) {
+        report.light = Light::Amber;
+        report.words = format!(
+            "camera {camera} was in bay {first} before this dock started; waiting for that bay to \
+             answer; do not take it yet"
+        );
     }
     let Some(bay) = dock.bays().get(name) else { return Ok(report) };
     report.camera = Some(bay.camera.clone());
     report.profile = Some(bay.profile.clone());
     (report.files, report.bytes) = bay.on_camera;
+    (report.growing, report.touched) = (bay.growing.count(), bay.marks.count());
     if let Some(Work::Copy(segment)) = bay.work {
         report.copying = Some(segment);
     }
+    report.notes = few(noted(&bay.camera, view)?, name);
     let open = outstanding(&bay.camera, view)?;
     report.to_copy = open.to_copy;
     let copied = at.copied.get(name).copied().unwrap_or(0);
@@ -405,26 +436,46 @@ fn bay_report(
     if report.light != Light::Red {
         let mut open = concerns(view, &bay.camera, Concern::LIST_MAX)?;
         open.retain(Concern::is_open);
-        (report.light, report.words) = light(bay, &report, &open, held);
+        let store = dock.store_trouble();
+        (report.light, report.words) = light(bay, &report, &open, held, store);
     }
     Ok(report)
 }
 
+/// Notes on one bay of a list.
+const NOTES_MAX: usize = 3;
+
+fn few(mut notes: Vec<String>, bay: &BayName) -> Vec<String> {
+    let more = notes.len().saturating_sub(NOTES_MAX);
+    notes.truncate(NOTES_MAX);
+    if more > 0 {
+        notes.push(format!("and {more} more: `bwvdock why --bay {bay}`"));
+    }
+    notes
+}
+
+/// What the last listing of a camera noted and needs nobody.
+pub(super) fn noted(camera: &CameraId, view: &dyn View) -> Result<Vec<String>, IndexBroken> {
+    let findings = view.camera(camera)?.map(|camera| camera.findings).unwrap_or_default();
+    let noted = findings.into_iter().filter(|finding| finding.weight == Weight::Noted);
+    Ok(noted.map(|finding| finding.words).collect())
+}
+
 #[derive(Default)]
-struct Open {
-    to_copy: Amount,
-    to_store: Amount,
+pub(super) struct Open {
+    pub to_copy: Amount,
+    pub to_store: Amount,
     evidential: Box<OpenPart>,
 }
 
 #[derive(Default)]
-struct OpenPart {
+pub(super) struct OpenPart {
     to_copy: Amount,
     to_store: Amount,
 }
 
 /// What a camera still has outstanding, from the counts of its recordings.
-fn outstanding(camera: &CameraId, view: &dyn View) -> Result<Open, IndexBroken> {
+pub(super) fn outstanding(camera: &CameraId, view: &dyn View) -> Result<Open, IndexBroken> {
     let mut open = Open::default();
     for raw in view.ids(&key::open_recordings(camera), b"", usize::MAX)? {
         let Ok(id) = RecordingId::from_slice(&raw) else { continue };

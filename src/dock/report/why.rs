@@ -120,6 +120,9 @@ fn segment(
             }
         }
         Stage::Sealed | Stage::Stored | Stage::Receipted | Stage::Releasing => {
+            if let Some(words) = still_written(dock, state) {
+                because.push(words);
+            }
             if let Some(sealed) = &state.sealed {
                 because.push(format!("copied and sealed, verdict {}", sealed.verdict));
                 if !sealed.verdict.is_sound() {
@@ -141,6 +144,16 @@ fn segment(
     Ok(answer)
 }
 
+/// That the camera still writes to a file, and until when that is waited for.
+fn still_written(dock: &Dock, state: &SegmentState) -> Option<String> {
+    let bay = dock.bays().values().find(|bay| bay.camera == state.segment.camera)?;
+    let latest = bay.growing.latest(state.segment.id)?;
+    Some(format!(
+        "it is still being written by the camera; it is copied when two listings find it \
+         unchanged, as it is at {latest:.0} at the latest"
+    ))
+}
+
 fn waiting_for_copy(
     dock: &Dock,
     state: &SegmentState,
@@ -155,6 +168,10 @@ fn waiting_for_copy(
         answer.next.push("dock the camera".into());
         return Ok(());
     };
+    if let Some(words) = still_written(dock, state) {
+        answer.because.push(words);
+        return Ok(());
+    }
     if let Some(at) = state.retry_at.filter(|at| *at > now) {
         answer.because.push(format!("attempt {} failed; next at {at:.0}", state.copy_attempts));
         answer.next.push(format!("`bwvdock retry {}` tries at once", state.segment.id));

@@ -4,7 +4,7 @@ use crate::{
     dock::event::Listed,
     evidence::{self, CameraKey, Manifest, ManifestSegment, ManifestSidecar, Profile},
     types::{
-        CameraId, FileEntry, Listing, Sha256Digest, SourcePath,
+        CameraId, ChangeMark, FileEntry, Listing, Sha256Digest, SourcePath,
         fact::{Hashed, Source},
     },
 };
@@ -19,6 +19,8 @@ static SHIPPED: LazyLock<Vec<Profile>> = LazyLock::new(Profile::shipped);
 pub struct File {
     pub bytes: Vec<u8>,
     pub modified_ms: i64,
+    /// What its change mark is made of.
+    pub inode: u32,
 }
 
 /// How a read ends.
@@ -88,7 +90,7 @@ impl Camera {
 
     pub fn put(&mut self, at: &str, bytes: &[u8]) {
         let modified_ms = 1_773_000_000_000 + self.files.len() as i64;
-        self.files.insert(path(at), File { bytes: bytes.to_vec(), modified_ms });
+        self.files.insert(path(at), File { bytes: bytes.to_vec(), modified_ms, inode: 0 });
     }
 
     pub fn has(&self, at: &str) -> bool {
@@ -151,6 +153,7 @@ impl Camera {
             path: path.clone(),
             size: file.bytes.len() as u64,
             modified_ms: Some(file.modified_ms),
+            mark: Some(ChangeMark::of(&[file.inode.into()])),
         };
         let listing = Listing {
             files: self.files.iter().map(entry).collect(),

@@ -342,7 +342,7 @@ fn a_file_that_grew_is_told_in_the_log_read_as_it_is_now_and_not_called_lost() {
     world.settle();
     let told = |f: &Fact| {
         matches!(f, Fact::SegmentVanished { segment, words: Some(words), superseded: true }
-        if *segment == first && words.contains("it grew on the camera from 3 to 12 bytes"))
+        if *segment == first && words.contains("it grew from 3 to 12 bytes"))
     };
     assert_eq!(world.facts(told), 1);
     assert_eq!(world.left("C1"), Vec::<String>::new());
@@ -416,7 +416,7 @@ fn a_listing_that_costs_much_is_not_repeated_often() {
 fn a_card_with_nothing_on_it_is_calm_and_nobodys() {
     let mut world = World::new();
     for _ in 0..3 {
-        world.event(Event::EmptyCard { bay: bay("1") });
+        world.event(Event::EmptyCard { bay: bay("1"), noted: Vec::new() });
     }
     assert_eq!(world.facts(|f| matches!(f, Fact::EmptyCard { .. })), 1);
     let report = light(&world);
@@ -425,7 +425,7 @@ fn a_card_with_nothing_on_it_is_calm_and_nobodys() {
     assert_eq!(reports::status(&world).problems, Vec::<String>::new());
     world.event(Event::BayTrouble { bay: bay("1"), words: "two cameras' files".into() });
     assert_eq!(light(&world).light, Light::Red);
-    world.event(Event::EmptyCard { bay: bay("1") });
+    world.event(Event::EmptyCard { bay: bay("1"), noted: Vec::new() });
     assert_eq!(light(&world).light, Light::Off);
     let mut camera = Camera::new("C1");
     camera.record(&[b"first"], false);
@@ -433,7 +433,7 @@ fn a_card_with_nothing_on_it_is_calm_and_nobodys() {
     world.settle();
     assert_eq!(light(&world).light, Light::Green);
     world.pull("1");
-    world.event(Event::EmptyCard { bay: bay("1") });
+    world.event(Event::EmptyCard { bay: bay("1"), noted: Vec::new() });
     world.event(Event::CameraGone { bay: bay("1") });
     assert_eq!(light(&world).words, "empty");
 }

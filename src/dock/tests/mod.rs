@@ -3,7 +3,10 @@
 //! [`world::World`] keeps the order that [`super::machine`] asks for and checks
 //! [`invariants`] after every event.
 
+mod arrivals;
+mod calls;
 mod camera;
+mod changing;
 mod clocks;
 mod concerns;
 mod invariants;

@@ -84,6 +84,38 @@ fn a_read_that_differs_twice_is_quarantined_and_stays_until_a_retry_reads_it_wel
 }
 
 #[test]
+fn a_retry_of_the_dock_or_a_camera_reads_again_what_failed_its_check_and_nobody_explained() {
+    let camera = Target::Camera(crate::types::CameraId::new("C1").unwrap());
+    for (target, acknowledged, away) in [
+        (Target::Dock, false, false),
+        (camera, false, false),
+        (Target::Dock, true, false),
+        (Target::Dock, false, true),
+    ] {
+        let mut world = docked(|camera| _ = camera.flips.insert(path(FIRST), 2));
+        world.settle();
+        assert_eq!(verdict(&world, FIRST), Some(Verdict::Mismatched));
+        if acknowledged {
+            let camera = crate::types::CameraId::new("C1").unwrap();
+            let reason = "a broken reader".to_owned();
+            world.ask(Command::Acknowledge { camera, only: None, reason });
+        }
+        if away {
+            world.pull("1");
+        }
+        let said = world.ask(Command::Retry { target, reason: None });
+        assert!(said.contains("read again"), "{said}");
+        world.settle();
+        let again = !acknowledged && !away;
+        let wanted = if again { Verdict::Verified } else { Verdict::Mismatched };
+        assert_eq!(verdict(&world, FIRST), Some(wanted), "{said}");
+        // A copy in the store is not forgotten because its camera is elsewhere.
+        assert_ne!(world.stage("C1", FIRST), Stage::Seen);
+        invariants::the_log_is_the_state(&world, 40);
+    }
+}
+
+#[test]
 fn a_segment_declared_cut_off_is_preserved_and_never_released() {
     let mut camera = Camera::new("C1");
     camera.record_with(&[b"cut", b"whole"], false, |m| m.segments[0].partial = true);

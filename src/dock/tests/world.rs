@@ -87,6 +87,8 @@ pub struct World {
     pub covers: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
     pub erased: Vec<Sha256Digest>,
     pub store: Store,
+    /// What the store needs a person for, if it is down.
+    pub store_need: Option<crate::transfer::StoreNeed>,
     pub spool_full: bool,
     /// Larger files never fit into the spool.
     pub spool_bytes: u64,
@@ -173,6 +175,7 @@ impl World {
             covers: BTreeMap::new(),
             erased: Vec::new(),
             store: Store::Up,
+            store_need: None,
             spool_full: false,
             spool_bytes: u64::MAX,
             receipts_fail: false,
@@ -255,6 +258,11 @@ impl World {
         };
         fold(&entry, &mut self.table).unwrap();
         self.log.push(entry);
+    }
+
+    /// A fact that comes from an upload under way.
+    pub fn remember(&mut self, fact: Fact) {
+        self.commit(fact.into());
     }
 
     fn give_out(&mut self, action: Action) {
@@ -515,6 +523,7 @@ impl World {
             words: words.into(),
             retry_at,
             store_wide,
+            need: self.store_need,
         };
         match (self.store, self.spool.get(&object).copied().flatten()) {
             (Store::Down, _) => failed("no connection", true),

@@ -15,6 +15,7 @@ fn listing(paths: &[&str]) -> Listing {
         path: SourcePath::new(*path).unwrap(),
         size: 1,
         modified_ms: None,
+        mark: None,
     };
     Listing { files: paths.iter().map(entry).collect(), ..Listing::default() }
 }

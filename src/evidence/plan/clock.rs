@@ -55,7 +55,7 @@ mod tests {
         let profile = Profile::shipped().into_iter().find(|p| p.name() == "clip-folders").unwrap();
         let modified_ms = Some(modified.parse::<Timestamp>().unwrap().as_millisecond());
         let path = SourcePath::new(name).unwrap();
-        let files = vec![FileEntry { path, size: 1, modified_ms }];
+        let files = vec![FileEntry { path, size: 1, modified_ms, mark: None }];
         let listing = Listing { files, ..Listing::default() };
         let camera = CameraId::new("C1").unwrap();
         let mut plan = plan(&profile, &listing, &Default::default(), &camera, &KeyRing::default());

@@ -32,6 +32,8 @@ pub enum FindingKind {
     Unread,
     /// Something on the camera that is no file and was passed over.
     PassedOver,
+    /// Files that the profile ignores.
+    LeftOut,
     /// Something a list could not take in; the rest counts.
     Caveat,
 }
@@ -50,7 +52,7 @@ impl FindingKind {
             | Self::SizeDiffers
             | Self::Unproven
             | Self::Unread => true,
-            Self::Orphans | Self::Clock | Self::PassedOver | Self::Caveat => false,
+            Self::Orphans | Self::Clock | Self::PassedOver | Self::LeftOut | Self::Caveat => false,
         }
     }
 }

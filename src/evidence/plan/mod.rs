@@ -11,12 +11,14 @@
 mod clock;
 mod finding;
 mod groups;
+mod left_out;
 mod lists;
 mod manifests;
 mod planner;
 mod recording;
 
 pub use finding::{Finding, FindingKind};
+pub use left_out::left_out;
 pub use recording::{PlannedFile, PlannedRecording};
 
 use super::{

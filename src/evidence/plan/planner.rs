@@ -2,7 +2,7 @@
 
 use super::{
     FindingKind, LISTS, Plan, PlannedRecording, ROOT, UNCLAIMED, UNPROVEN, finding::Findings,
-    groups,
+    groups, left_out,
 };
 use crate::{
     evidence::{
@@ -48,6 +48,9 @@ impl<'a> Planner<'a> {
         keys: &'a KeyRing,
     ) -> Self {
         let mut findings = Findings::default();
+        if let Some(words) = left_out(profile, listing) {
+            findings.add(FindingKind::LeftOut, None, words);
+        }
         for words in &listing.unread {
             findings.add(FindingKind::Unread, None, words.clone());
         }

@@ -106,6 +106,7 @@ impl PlannedFile {
                 path: entry.path.clone(),
                 size: entry.size,
                 modified_ms: entry.modified_ms,
+                mark: entry.mark,
                 expected: None,
             },
             trust: Trust::None,

@@ -25,7 +25,12 @@ impl Card {
 
     fn list(&mut self, path: impl Into<Vec<u8>>, size: u64) -> SourcePath {
         let path = SourcePath::new(path).unwrap();
-        self.listing.files.push(FileEntry { path: path.clone(), size, modified_ms: Some(0) });
+        self.listing.files.push(FileEntry {
+            path: path.clone(),
+            size,
+            modified_ms: Some(0),
+            mark: None,
+        });
         path
     }
 
@@ -188,7 +193,7 @@ proptest! {
         card.put("camera.json", b"{".to_vec());
         for (name, bytes, size) in files {
             let Ok(path) = SourcePath::new(name) else { continue };
-            let entry = FileEntry { path: path.clone(), size: size % 100, modified_ms: None };
+            let entry = FileEntry { path: path.clone(), size: size % 100, modified_ms: None , mark: None};
             card.listing.files.push(entry);
             card.contents.insert(path, bytes);
         }

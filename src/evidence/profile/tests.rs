@@ -22,7 +22,8 @@ fn path(text: &str) -> SourcePath {
 }
 
 fn listing(paths: &[&str]) -> Listing {
-    let entry = |text: &&str| FileEntry { path: path(text), size: 1, modified_ms: None };
+    let entry =
+        |text: &&str| FileEntry { path: path(text), size: 1, modified_ms: None, mark: None };
     Listing { files: paths.iter().map(entry).collect(), ..Listing::default() }
 }
 
@@ -188,7 +189,8 @@ fn the_shipped_profiles_recognise_their_cameras() {
 fn small_files_are_bounded_one_by_one_and_in_all() {
     let profile = shipped("bwv-manifest");
     let mut files = listing(&["camera.json", "R1/a.mp4"]).files;
-    let entry = |text: String, size| FileEntry { path: path(&text), size, modified_ms: None };
+    let entry =
+        |text: String, size| FileEntry { path: path(&text), size, modified_ms: None, mark: None };
     files.push(entry("R1/manifest.json".into(), (32 << 20) + 1));
     files.push(entry("R1/manifest.json.sig".into(), 2000));
     files.extend((2..6).map(|n| entry(format!("R{n}/manifest.json"), 30 << 20)));

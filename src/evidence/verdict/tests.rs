@@ -17,6 +17,7 @@ fn segment(trust: Trust, expected: Option<&[u8]>, partial: bool) -> Segment {
             size: FULL.len() as u64,
             modified_ms: None,
             expected: expected.map(Sha256Digest::of),
+            mark: None,
         },
         trust,
         partial,

@@ -2,9 +2,9 @@
 
 import os
 
-from guest import media
+from guest import media, record
 from guest.dock import CLIPS, Dock
-from guest.rig import check, equal, run, within
+from guest.rig import Group, check, equal, run, within
 
 
 def card_by_kernel():
@@ -41,7 +41,46 @@ def erased():
         dock.check_record()
 
 
-CASES = [
+def objects_to():
+    """The judge of the record says what is wrong, and nothing of what is right."""
+
+    def seen(segment, path="a.mp4"):
+        return {"type": "segment_seen",
+                "segment": {"id": segment, "camera": "C", "source": {"path": path}}}
+
+    def stored(segment):
+        return [{"type": "sealed", "segment": segment, "object": {"id": f"O{segment}"}},
+                {"type": "receipted", "object": f"O{segment}"}]
+
+    def read(segment, agrees=True):
+        return {"type": "second_read", "segment": segment, "agrees": agrees}
+
+    def erased(segment):
+        return [{"type": kind, "segment": segment} for kind in ("releasing", "released")]
+
+    changed = {"type": "source_changed", "segment": 1}
+    whole = [seen(1), *stored(1), read(1), *erased(1)]
+    for facts, wanted in [
+        (whole, None),
+        ([seen(1), *stored(1), read(1, False), changed, seen(2), *stored(2), read(2), *erased(2)], None),
+        ([seen(1), seen(2, "b.mp4")], None),
+        ([seen(1), seen(2)], "seen twice"),
+        ([seen(1), changed, seen(2), seen(3)], "seen twice"),
+        ([*whole, seen(2)], "seen twice"),
+        ([seen(1), *stored(1), *stored(1)], "sealed twice"),
+        ([seen(1), stored(1)[0], read(1), *erased(1)], "without a receipt"),
+        ([seen(1), *stored(1), *erased(1)], "without two reads"),
+        ([seen(1), *stored(1), read(1), read(1, False), *erased(1)], "without two reads"),
+        ([seen(1), *stored(1), read(1), changed, *erased(1)], "without two reads"),
+        ([seen(1), *stored(1), read(1), erased(1)[1]], "without the rule"),
+    ]:
+        said = record.objections(facts)
+        right = len(said) == 1 and wanted in said[0] if wanted else not said
+        check(right, f"it should object with {wanted!r}, and says {said}")
+
+
+GROUP = Group([
+    ("harness: the judge of a record objects to what is wrong only", objects_to),
     ("harness: a card mounted read-only is stored, and stays as it is", card_by_kernel),
     ("harness: a folder is emptied after the receipts", erased),
-]
+])

@@ -4,7 +4,7 @@ import os
 
 from guest import media
 from guest.gadget import Umtprd
-from guest.rig import (attribute, await_device, await_gone, check, devices, equal, plug, read, run,
+from guest.rig import (Group, attribute, await_device, await_gone, check, devices, equal, plug, read, run,
                        unplug, xhci_bus)
 
 
@@ -69,9 +69,9 @@ def gadget_mtp():
         # It is not plugged in again: umtprd does not always get over what mtp-detect asks it.
 
 
-CASES = [
+GROUP = Group([
     ("linux: boots with an xHCI controller and nothing in it", boots),
     ("linux: two MTP cameras behind a hub with port power; uhubctl agrees", mtp_behind_hub),
     ("linux: cards with vfat and exFAT, read-only", storage),
     ("linux: umtp-responder on a gadget, asked by mtp-detect", gadget_mtp),
-]
+])

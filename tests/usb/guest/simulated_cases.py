@@ -8,10 +8,11 @@ import time
 
 from guest import media
 from guest.powered import Socket
-from guest.rig import attribute, await_device, await_gone, check, equal, run, within, write
+from guest.rig import Group, attribute, await_device, await_gone, check, equal, run, within, write
 from guest.usbfs import Usb, UsbError
 from simulated import faults, ptp
 from simulated.camera import BULK_IN, BULK_OUT, EVENT_IN, Camera
+from simulated.link import unplug_all
 from simulated.others import Keyboard, Network, TypingCamera
 
 
@@ -127,9 +128,9 @@ def powered(uses):
     await_gone(port)
 
 
-CASES = [
+GROUP = Group([
     ("simulated: libmtp and lsusb believe in the camera", unplugged(clients)),
     ("simulated: time-outs, stalls and yanks are real", unplugged(pending)),
     ("simulated: a port's power is the camera's power", unplugged(powered)),
     ("simulated: keyboard, network adapter, camera that types", unplugged(others)),
-]
+], clear=unplug_all)

@@ -117,6 +117,17 @@ def flip(at=1000):
     return strike
 
 
+class Flips:
+    """One wrong bit in every transfer, each time another one: no two reads are the same."""
+
+    def __init__(self):
+        self.struck = 0
+
+    def __call__(self, camera, operation, transaction, transfers):
+        self.struck += 1
+        return flip(1000 + self.struck)(camera, operation, transaction, transfers)
+
+
 def response(code):
     """Only this response, without data."""
 

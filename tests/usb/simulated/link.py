@@ -15,7 +15,10 @@ import time
 
 VHCI = "/sys/devices/platform/vhci_hcd.0"
 PORTS = 8  # High-speed ports of vhci_hcd.0
-FREE = 4  # VDEV_ST_NULL in the status of a port
+# What `status` says of a port (drivers/usb/usbip/usbip_common.h): VDEV_ST_NULL, VDEV_ST_ERROR. A
+# port that the kernel gave up on stays so until somebody writes it to `detach`.
+FREE, GIVEN_UP = 4, 7
+FREE_WITHIN_S = 60
 SPEEDS = {"low": 1, "full": 2, "high": 3}
 
 SUBMIT, UNLINK, RET_SUBMIT, RET_UNLINK = 1, 2, 3, 4
@@ -62,6 +65,17 @@ class Pipe:
         self.owes_end = False
 
 
+_plugged = {}  # port to the Link in it
+
+
+def unplug_all():
+    """Pulls whatever is still plugged in; returns what that was."""
+    left = list(_plugged.values())
+    for link in left:
+        link.unplug()
+    return [f"{link.device.strings[3]} in port {link.rhport}" for link in left]
+
+
 class Link:
     """`device` has: speed, in_endpoints {address: packet size}, control(setup, data) -> bytes (may
     raise Stall), received(endpoint, data), cleared(endpoint), and attribute `link`."""
@@ -90,33 +104,53 @@ class Link:
 
     def plug(self, rhport=0):
         """Plugs the device in; returns the kernel's name of the port."""
-        self._await_free(rhport)
-        with self.lock:
-            ours, theirs = socket.socketpair()
-            for each in (ours, theirs):
-                each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-            self.pipes = {at: Pipe(size) for at, size in self.device.in_endpoints.items()}
-            self.socket, self.rhport, self.sent = ours, rhport, 0
-            self.thread = threading.Thread(target=self._serve, args=(ours,), daemon=True)
-        devid = (1 << 16) | (rhport + 1)
-        line = f"{rhport} {theirs.fileno()} {devid} {SPEEDS[self.device.speed]}"
-        with open(f"{VHCI}/attach", "w", encoding="ascii") as attach:
-            attach.write(line)
-        theirs.close()
-        self.thread.start()
+        holder = _plugged.setdefault(rhport, self)
+        if holder is not self:
+            raise RuntimeError(f"port {rhport} still holds {holder.device.strings[3]}")
+        if self.socket:
+            raise RuntimeError(f"{self.device.strings[3]} is in port {self.rhport} already")
+        try:
+            self._attach(rhport)
+        except BaseException:
+            _plugged.pop(rhport, None)
+            raise
         return self.path_of(rhport)
+
+    def _attach(self, rhport):
+        self._await_free(rhport)
+        ours, theirs = socket.socketpair()
+        for each in (ours, theirs):
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        with self.lock:
+            self.pipes = {at: Pipe(size) for at, size in self.device.in_endpoints.items()}
+            self.rhport, self.sent = rhport, 0
+            devid = (1 << 16) | (rhport + 1)
+            line = f"{rhport} {theirs.fileno()} {devid} {SPEEDS[self.device.speed]}"
+            # The lock is held: who pulls it waits until the kernel has all of it.
+            with open(f"{VHCI}/attach", "w", encoding="ascii") as attach:
+                attach.write(line)
+            theirs.close()
+            self.socket = ours
+            self.thread = threading.Thread(target=self._serve, args=(ours,), daemon=True)
+            self.thread.start()
 
     @staticmethod
     def _await_free(rhport):
-        """The kernel needs a moment to let go of what was in the port before."""
-        end = time.monotonic() + 10
+        """The kernel lets go of what was in the port before in a thread of its own; on a busy
+        machine that takes a while."""
+        end = time.monotonic() + FREE_WITHIN_S
         while True:
             with open(f"{VHCI}/status", encoding="ascii") as status:
                 lines = [line.split() for line in status if line.startswith("hs")]
-            if int(lines[rhport][2]) == FREE:
+            state = int(lines[rhport][2])
+            if state == FREE:
                 return
+            if state == GIVEN_UP:
+                with open(f"{VHCI}/detach", "w", encoding="ascii") as detach:
+                    detach.write(str(rhport))
             if time.monotonic() > end:
-                raise RuntimeError(f"port {rhport} of vhci_hcd does not become free")
+                raise RuntimeError(
+                    f"port {rhport} of vhci_hcd does not become free: its state is {state}")
             time.sleep(0.01)
 
     def unplug(self):
@@ -125,8 +159,10 @@ class Link:
             if self.socket:
                 self.socket.shutdown(socket.SHUT_RDWR)
             thread, self.socket, self.vanish_after = self.thread, None, None
+            if _plugged.get(self.rhport) is self:
+                del _plugged[self.rhport]
         if thread and thread is not threading.current_thread():
-            thread.join(10)
+            thread.join(FREE_WITHIN_S)
             if thread.is_alive():
                 raise RuntimeError("the simulated device does not let go")
 
@@ -166,8 +202,9 @@ class Link:
             pass  # pulled
         finally:
             with self.lock:
-                if self.socket is wire:
+                if self.socket is wire:  # the kernel let go of it
                     self.socket = None
+                    _plugged.pop(self.rhport, None)
             wire.close()
 
     @staticmethod
