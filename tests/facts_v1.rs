@@ -38,7 +38,7 @@ kinds! {
     ReceiptPlaced, SpoolFreed, SpoolDamaged, SecondRead, Held, Unheld, Paused, Resumed,
     RetryAsked, Reclassed, Releasing, Released, ReleaseFailed, LogRepaired, IndexRebuilt,
     LogPruned, SourceChanged, LogDamaged, DamageAccepted, Security, PortSwitched, ClockSetting,
-    ClockSet,
+    ClockSet, StoreForgot,
 }
 
 /// What may be left out of a line, by the kind of fact and the path to it.

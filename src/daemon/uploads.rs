@@ -8,7 +8,7 @@ use crate::{
     clock::Clock,
     custody::receipt::{DockKey, Place, Receipt},
     dock::{
-        event::{Event, UploadEnd},
+        event::{Event, NoReceipt, UploadEnd},
         sending::{Sending, Turn},
         state::ObjectState,
     },
@@ -233,14 +233,17 @@ impl Uploads {
     ///
     /// # Errors
     /// In words; it is tried again.
-    pub async fn write_receipt(&self, state: &ObjectState) -> Result<ReceiptRef, String> {
-        self.limits().await.map_err(|error| error.to_string())?;
+    pub async fn write_receipt(&self, state: &ObjectState) -> Result<ReceiptRef, NoReceipt> {
+        let later = |words: String| NoReceipt::Later(words);
+        self.limits().await.map_err(|error| later(error.to_string()))?;
         let object = &state.object;
-        let (level, version) = state.stored.clone().ok_or("the object is not stored")?;
-        let head = self.store.head(&object.key).await.map_err(|error| error.to_string())?;
-        let head = head.ok_or("the store no longer has the object it acknowledged")?;
+        let (level, version) = state.stored.clone().ok_or_else(|| later("the object is not stored".into()))?;
+        let head = self.store.head(&object.key).await.map_err(|error| later(error.to_string()))?;
+        let head = head.ok_or_else(|| {
+            NoReceipt::Forgotten("the store no longer has the object it acknowledged".into())
+        })?;
         let proof = StoredProof::again(object, head, level, version.as_deref())
-            .ok_or("the store now has something else under the object's key")?;
+            .ok_or_else(|| later("the store now has something else under the object's key".into()))?;
         let anchor = self.journal.head();
         let now = self.clock.now();
         let place = self.place.clone();
@@ -250,8 +253,8 @@ impl Uploads {
         let path = receipt_path(&self.receipts, object.id);
         let written = tokio::task::spawn_blocking(move || write_durably(&path, &bytes)).await;
         written
-            .map_err(|error| error.to_string())?
-            .map_err(|error| format!("the receipt cannot be written: {error}"))?;
+            .map_err(|error| later(error.to_string()))?
+            .map_err(|error| later(format!("the receipt cannot be written: {error}")))?;
         Ok(ReceiptRef { sha256, level })
     }
 

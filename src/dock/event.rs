@@ -70,7 +70,7 @@ pub enum Event {
     },
     ReceiptWritten {
         object: ObjectId,
-        result: Result<ReceiptRef, String>,
+        result: Result<ReceiptRef, NoReceipt>,
     },
     ReceiptPlaced {
         object: ObjectId,
@@ -180,6 +180,15 @@ pub enum UploadEnd {
     SpoolDamaged {
         words: String,
     },
+}
+
+/// Why there is no receipt, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoReceipt {
+    /// It is tried again.
+    Later(String),
+    /// The store does not show the object it acknowledged: it is sent again.
+    Forgotten(String),
 }
 
 /// What a person may ask for.

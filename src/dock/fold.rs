@@ -3,6 +3,7 @@
 //! A fact that speaks of something unknown changes nothing: after a damaged line the rest of the
 //! log still folds, and what hangs in the air stays on its camera.
 
+mod forgotten;
 mod matters;
 
 use super::{
@@ -113,6 +114,9 @@ impl Fold<'_> {
                 })
             }
             Fact::Stored { object, level, version } => self.stored(*object, *level, version),
+            Fact::StoreForgot { object, words, retry_at } => {
+                self.store_forgot(*object, words, *retry_at)
+            }
             Fact::Receipted { object, receipt } => self.receipted(*object, receipt),
             Fact::ReceiptPlaced { object } => self.object(*object, |o| o.receipt_placed = true),
             Fact::SpoolFreed { object } => self.object(*object, |o| o.spool_freed = true),
@@ -497,6 +501,7 @@ impl Fold<'_> {
             receipt_placed: false,
             spool_freed: false,
             lost: false,
+            forgotten: 0,
         };
         self.totals.queue[class_slot(object.class)].add(object.sealed.size);
         let row = key::queue(object.class, self.entry.at, object.id);

@@ -279,6 +279,13 @@ pub struct ObjectState {
     pub spool_freed: bool,
     /// The spool file was found damaged: the segment is copied again under a new object.
     pub lost: bool,
+    /// How often the store did not have it any more after it had proved that it had.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub forgotten: u32,
+}
+
+fn is_never(times: &u32) -> bool {
+    *times == 0
 }
 
 /// A hold or a pause.

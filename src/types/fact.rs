@@ -542,6 +542,13 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         version: Option<String>,
     },
+    /// Looked at again before its receipt, the store does not have it any more (a restore from a
+    /// backup, a lie): it is sent again, not before `retry_at`.
+    StoreForgot {
+        object: ObjectId,
+        words: String,
+        retry_at: Timestamp,
+    },
     /// The receipt is signed and fsynced on the dock.
     Receipted {
         object: ObjectId,

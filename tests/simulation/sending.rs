@@ -11,7 +11,7 @@ use bwvdock::{
     custody::receipt::{Place, Receipt},
     dock::{
         Event, Records,
-        event::UploadEnd,
+        event::{NoReceipt, UploadEnd},
         sending::{Sending, Turn},
     },
     transfer::{self, Answer, Call, ListedPart, ObjectHead, Resume, StoreError, StoredProof},
@@ -213,13 +213,14 @@ impl World {
         Event::ReceiptWritten { object, result }
     }
 
-    fn receipt(&mut self, id: ObjectId) -> Result<ReceiptRef, String> {
-        let state = self.table.object(id).expect("a table in memory").ok_or("unknown")?;
+    fn receipt(&mut self, id: ObjectId) -> Result<ReceiptRef, NoReceipt> {
+        let later = |words: &str| NoReceipt::Later(words.to_owned());
+        let state = self.table.object(id).expect("a table in memory").ok_or(later("unknown"))?;
         let object = &state.object;
-        let (level, version) = state.stored.clone().ok_or("the object is not stored")?;
+        let (level, version) = state.stored.clone().ok_or(later("not stored"))?;
         let answer = self.call(object, &Call::Head, &[], &mut Vec::new());
-        let Answer::Head(head) = answer.map_err(|error| error.to_string())? else {
-            return Err("confused".into());
+        let Answer::Head(head) = answer.map_err(|error| later(&error.to_string()))? else {
+            return Err(later("confused"));
         };
         let head = match self.is(Mutant::ErasedAfterTheStoreLostIt) {
             true => Some(ObjectHead {
@@ -235,10 +236,10 @@ impl World {
                 head
             }
         };
-        let head = head.ok_or("the store no longer has the object it acknowledged")?;
+        let head = head.ok_or_else(|| NoReceipt::Forgotten("the store forgot it".into()))?;
         let proof = StoredProof::again(object, head, level, version.as_deref())
-            .ok_or("the store now has something else under the object's key")?;
-        Ok(self.sign(object, &proof)?)
+            .ok_or(later("the store now has something else under the object's key"))?;
+        self.sign(object, &proof).map_err(later)
     }
 
     fn sign(
