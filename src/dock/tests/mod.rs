@@ -14,6 +14,7 @@ mod life;
 mod many;
 mod reports;
 mod rereads;
+mod sending;
 mod store;
 mod trouble;
 mod walk;
