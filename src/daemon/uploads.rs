@@ -237,13 +237,16 @@ impl Uploads {
         let later = |words: String| NoReceipt::Later(words);
         self.limits().await.map_err(|error| later(error.to_string()))?;
         let object = &state.object;
-        let (level, version) = state.stored.clone().ok_or_else(|| later("the object is not stored".into()))?;
+        let (level, version) =
+            state.stored.clone().ok_or_else(|| later("the object is not stored".into()))?;
         let head = self.store.head(&object.key).await.map_err(|error| later(error.to_string()))?;
         let head = head.ok_or_else(|| {
             NoReceipt::Forgotten("the store no longer has the object it acknowledged".into())
         })?;
-        let proof = StoredProof::again(object, head, level, version.as_deref())
-            .ok_or_else(|| later("the store now has something else under the object's key".into()))?;
+        let proof =
+            StoredProof::again(object, head, level, version.as_deref()).ok_or_else(|| {
+                later("the store now has something else under the object's key".into())
+            })?;
         let anchor = self.journal.head();
         let now = self.clock.now();
         let place = self.place.clone();

@@ -10,7 +10,7 @@ use super::{
     IndexBroken, Records, View,
     arriving::Claims,
     elapsed::Elapsed,
-    event::{Action, Arrival, Event, Step, NoReceipt},
+    event::{Action, Arrival, Event, NoReceipt, Step},
     finishing::FinishTrouble,
     growing::Growing,
     ingest::Ingest,

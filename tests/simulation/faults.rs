@@ -2,18 +2,17 @@
 
 use crate::{
     camera::Kind,
-    invariants,
-    sealing,
+    invariants, sealing,
     store::Trouble,
     task::Work,
     world::{World, bay},
 };
 use bwvdock::{
-    dock::{Command, Records, state::{CameraState, RecordingState, key}},
-    types::{
-        Class, ObjectId, SegmentId, Sha256Digest,
-        fact::Target,
+    dock::{
+        Command, Records,
+        state::{CameraState, RecordingState, key},
     },
+    types::{Class, ObjectId, SegmentId, Sha256Digest, fact::Target},
 };
 use jiff::SignedDuration;
 
@@ -107,10 +106,9 @@ impl World {
             | Fault::CardDoesNotList
             | Fault::WriteProtected
             | Fault::Replaced => self.at_camera(fault, camera),
-            Fault::Outage
-            | Fault::LateArrival
-            | Fault::StoreRestored
-            | Fault::BackupTaken => self.at_store(fault),
+            Fault::Outage | Fault::LateArrival | Fault::StoreRestored | Fault::BackupTaken => {
+                self.at_store(fault)
+            }
             Fault::DiskFull
             | Fault::DiskFails
             | Fault::SyncFails

@@ -179,4 +179,3 @@ pub fn copies(world: &World) -> BTreeSet<Sha256Digest> {
     safe.extend(sealed.filter_map(|b| sealing::open(b)).map(|plain| Sha256Digest::of(&plain)));
     safe
 }
-

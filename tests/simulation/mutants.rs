@@ -47,7 +47,10 @@ impl Mutant {
         (Self::OwnReadTakenForTheCamerasWord, &["law: digest or two reads"]),
         (Self::EraseBeforeTheFactIsFlushed, &["law: flushed before the erase"]),
         (Self::SecondReadSkipped, &["law: digest or two reads"]),
-        (Self::RereadSkipped, &["law: the file erased is the file sealed", "law: the store holds it"]),
+        (
+            Self::RereadSkipped,
+            &["law: the file erased is the file sealed", "law: the store holds it"],
+        ),
         (Self::ErrorInside200Believed, &["stored means stored"]),
         (Self::ReceiptOfAnotherObject, &["law: a receipt of that object"]),
         (Self::WrongDigestAccepted, &["law: digest or two reads", "quarantine"]),

@@ -131,8 +131,7 @@ impl World {
             self.store.assemble(upload, object);
             return Ok(Answer::Completed);
         }
-        let result =
-            self.store.perform(object, call, file, trouble, self.now, &mut self.tally);
+        let result = self.store.perform(object, call, file, trouble, self.now, &mut self.tally);
         if let (Call::PutPart { number, .. }, Ok(Answer::Part(ack))) = (call, &result) {
             sent.push((*number, ack.etag.clone()));
         }

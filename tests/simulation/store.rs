@@ -109,9 +109,7 @@ impl Trouble {
             }
             Self::Full507 => Fault::Full,
             Self::CaptivePortal => Fault::NotTheStore,
-            Self::Untrusted => {
-                Fault::Untrusted { why: bwvdock::transfer::Distrust::UnknownIssuer }
-            }
+            Self::Untrusted => Fault::Untrusted { why: bwvdock::transfer::Distrust::UnknownIssuer },
             Self::LostAcknowledgement
             | Self::ErrorInside200ThoughDone
             | Self::AcknowledgedAndNotDone

@@ -1,11 +1,6 @@
 //! Actions under way: each step of one is a moment in which something else can happen.
 
-use crate::{
-    camera::Chunk,
-    mutants::Mutant,
-    sealing,
-    world::World,
-};
+use crate::{camera::Chunk, mutants::Mutant, sealing, world::World};
 use bwvdock::{
     dock::{
         Action, Event, Records,
@@ -79,7 +74,8 @@ impl World {
             Action::List { bay } => (Some(bay), Work::List),
             Action::Copy { bay, segment, object, source } => {
                 let same = |c: &Copying| {
-                    c.segment == segment && c.source.path == source.path
+                    c.segment == segment
+                        && c.source.path == source.path
                         && c.source.size == source.size
                 };
                 let waiting = self.paused.iter().position(|copy| copy.segment == segment);

@@ -218,7 +218,10 @@ impl World {
 
     pub fn die(&mut self) {
         let power = self.dice.permille(500);
-        self.tell(format_args!("{}", if power { "the power goes" } else { "the daemon is killed" }));
+        self.tell(format_args!(
+            "{}",
+            if power { "the power goes" } else { "the daemon is killed" }
+        ));
         self.dead = Some(power);
     }
 

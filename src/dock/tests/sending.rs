@@ -55,11 +55,9 @@ fn answer(call: &Call, complete: Fault) -> Result<Answer, StoreError> {
         Call::FindUploads => Answer::Uploads(Vec::new()),
         Call::Create => Answer::Created("u".into()),
         Call::ListParts { .. } => Answer::Parts(vec![row(1), row(2)]),
-        Call::PutPart { number, .. } => Answer::Part(PartAck {
-            etag: etag(*number),
-            sha256_echoed: true,
-            etag_is_md5: true,
-        }),
+        Call::PutPart { number, .. } => {
+            Answer::Part(PartAck { etag: etag(*number), sha256_echoed: true, etag_is_md5: true })
+        }
         Call::Complete { .. } => {
             return Err(StoreError { call: "Complete", fault: complete, words: "412".into() });
         }
