@@ -280,7 +280,8 @@ impl World {
             Fault::SyncFails => self.disk.sync_fails = true,
             Fault::SpoolRot => {
                 let all: Vec<ObjectId> = self.disk.spool.keys().copied().collect();
-                if all.is_empty() {
+                // A store that checks nothing takes what rots while it is sent, and calls people.
+                if all.is_empty() || !self.checks_parts() {
                     return false;
                 }
                 let object = all[self.dice.below(all.len())];

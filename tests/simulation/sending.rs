@@ -88,6 +88,12 @@ impl World {
         let Some(file) = file.filter(|file| file.len() as u64 == object.sealed.size) else {
             return ended(UploadEnd::SpoolDamaged { words: "its spool file is gone".into() });
         };
+        // For a store that does not check SHA-256 the daemon reads the spool file for its MD5s, and
+        // meets what rotted.
+        let begins = upload.calls.is_empty() && upload.sent.is_empty();
+        if begins && !self.store.enforces.sha256 && !is_sealed(&object, &file) {
+            return ended(UploadEnd::SpoolDamaged { words: "it has another digest".into() });
+        }
         upload.sleeps_until = None;
         match upload.sending.poll(self.clock()) {
             Turn::Remember(facts) => self.remember(facts),
@@ -201,7 +207,7 @@ impl World {
         (struck && !mended).then_some(trouble)
     }
 
-    fn checks_parts(&self) -> bool {
+    pub fn checks_parts(&self) -> bool {
         self.store.enforces.sha256 || self.store.enforces.md5
     }
 
@@ -280,6 +286,10 @@ impl World {
         (Sha256Digest::of(&kept.bytes) == object.sealed.sha256)
             .then(|| crate::sealing::open(&kept.bytes))?
     }
+}
+
+fn is_sealed(object: &SealedObject, file: &[u8]) -> bool {
+    Sha256Digest::of(file) == object.sealed.sha256
 }
 
 fn error_of() -> StoreError {

@@ -119,8 +119,9 @@ fn one_dock_waits_out_a_day_without_a_store_and_a_restart_and_then_sends_everyth
     world.outage = Some((Trouble::Drop, back));
     let mut before = world.tally.requests;
     let mut most = 0;
-    for hour in 0..24 {
-        for _ in 0..60 {
+    for hour in 0..23 {
+        let end = world.began + SignedDuration::from_hours(hour + 1);
+        while world.now < end {
             world.run_all();
             world.pass(60);
         }

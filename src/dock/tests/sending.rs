@@ -67,18 +67,19 @@ fn answer(call: &Call, complete: Fault) -> Result<Answer, StoreError> {
     })
 }
 
-/// Sends until `until`, as the dock does: a new machine after every wait, with what was remembered.
+type Answers<'a> = &'a dyn Fn(&Call) -> Result<Answer, StoreError>;
+
+/// Sends for hours, as the dock does: a new machine after every wait, with what was remembered.
 /// Gives the requests of each hour and the last words.
-fn send_for(hours: i64, complete: Fault) -> (Vec<usize>, String) {
+fn send_for(hours: i64, mut seed_of: impl FnMut() -> u64, answer: Answers) -> (Vec<usize>, String) {
     let began: Timestamp = "2026-03-14T23:00:00Z".parse().unwrap();
     let end = began + SignedDuration::from_hours(hours);
     let (mut now, mut said) = (began, String::new());
     let mut asked = vec![0; hours as usize];
     let mut resume = Resume { maybe_begun: true, ..Resume::default() };
-    let mut seed = 0;
     while now < end {
-        seed += 1;
-        let mut sending = Sending::new(Upload::new(object(), resume.clone(), LIMITS, seed));
+        let upload = Upload::new(object(), resume.clone(), LIMITS, seed_of());
+        let mut sending = Sending::new(upload);
         loop {
             match sending.poll(now) {
                 Turn::Remember(facts) => {
@@ -95,8 +96,8 @@ fn send_for(hours: i64, complete: Fault) -> (Vec<usize>, String) {
                     {
                         *hour += 1;
                     }
-                    let answer = answer(&call, complete);
-                    sending.handle(now, call, answer);
+                    let result = answer(&call);
+                    sending.handle(now, call, result);
                 }
                 Turn::Sleep(until) => now = until,
                 Turn::Idle => unreachable!("every call is answered at once"),
@@ -114,9 +115,20 @@ fn send_for(hours: i64, complete: Fault) -> (Vec<usize>, String) {
 #[test]
 fn a_store_that_says_412_for_ever_is_asked_a_few_times_an_hour_and_a_person_is_called() {
     for fault in [Fault::Exists, Fault::Conflict] {
-        let (asked, said) = send_for(24, fault);
+        let (asked, said) = send_for(24, || 7, &|call| answer(call, fault));
         assert!(said.contains("have the store examined"), "{said}");
         assert!(asked[0] < 60, "{asked:?}");
         assert!(asked[2..].iter().all(|hour| *hour <= 10), "{asked:?}");
+    }
+}
+
+#[test]
+fn every_attempt_draws_its_wait_anew() {
+    let down = |_: &Call| {
+        Err(StoreError { call: "any", fault: Fault::Network, words: "no connection".into() })
+    };
+    for seed in 0..500 {
+        let (asked, _) = send_for(3, || seed, &down);
+        assert!(asked.iter().all(|hour| *hour <= 80), "seed {seed}: {asked:?}");
     }
 }

@@ -196,7 +196,9 @@ impl Upload {
             parts: Parts::new(&object),
             object,
             limits,
-            random: Random::new(seed),
+            // A machine lives for one attempt: the same draw each time would let an unlucky object
+            // ask every few seconds for ever.
+            random: Random::new(seed.wrapping_add(u64::from(resume.attempts))),
             allowed: limits.parts_in_flight.max(1),
             phase,
             asked: false,
