@@ -247,7 +247,8 @@ impl Camera {
         let mut bytes = file.bytes[offset..end].to_vec();
         if self.flips > 0 {
             self.flips -= 1;
-            bytes[0] ^= 1 + self.flips as u8;
+            self.shots += 1;
+            bytes[0] ^= 1 + (self.shots % 255) as u8;
         }
         Chunk::Bytes(bytes)
     }

@@ -40,6 +40,9 @@ pub fn at_fact(world: &mut World, entry: &Entry, end: usize) {
             truth.stored_at.insert(*object, end);
             world.tally.stored += 1;
             stored_means_stored(world, *object, *level);
+            if world.is(crate::mutants::Mutant::SpoolFreedEarly) {
+                world.remove_from_spool(*object);
+            }
         }
         Fact::Receipted { object, .. } => drop(truth.receipted_at.insert(*object, end)),
         Fact::Releasing { segment, .. } => {

@@ -275,6 +275,7 @@ impl World {
         self.replies.extend(reply);
         if self.is(Mutant::ActionsBeforeFacts) {
             self.act(actions);
+            self.erase_at_once();
             self.commit(facts);
             return;
         }
@@ -293,6 +294,14 @@ impl World {
             }
             self.tell(format_args!("action {}", name_of(&action)));
             self.begin(action);
+        }
+    }
+
+    /// Mutant: an erase does not wait for the line that allows it.
+    fn erase_at_once(&mut self) {
+        let erase = |task: &Task| matches!(task.work, crate::task::Work::Erase { .. });
+        if let Some(at) = self.tasks.iter().position(erase) {
+            self.step(at);
         }
     }
 
