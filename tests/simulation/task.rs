@@ -340,7 +340,10 @@ impl World {
         }
         for file in listed.plan.recordings.iter_mut().flat_map(|r| &mut r.files) {
             let bytes = &self.cameras[camera].files[&file.source.path].bytes;
-            file.source.expected.get_or_insert(Sha256Digest::of(bytes));
+            if file.source.expected.is_none() {
+                file.source.expected = Some(Sha256Digest::of(bytes));
+                file.trust = bwvdock::types::Trust::Listed;
+            }
         }
     }
 
