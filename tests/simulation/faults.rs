@@ -195,9 +195,16 @@ impl World {
                 camera.skip_number();
                 camera.record(dice, false);
             }
-            Fault::ShortRead => camera.shorts += few,
+            Fault::ShortRead => {
+                camera.shorts += few;
+                camera.harmed = true;
+            }
             Fault::Stall => camera.hiccups += few,
-            Fault::FlippedRead => camera.flips += few,
+            // A first read gone wrong, from a camera without digests, is told from the next two.
+            Fault::FlippedRead => {
+                camera.flips += few;
+                camera.harmed = true;
+            }
             Fault::UnreadableFile => {
                 let Some(path) = any.filter(is_footage) else { return false };
                 camera.broken.insert(path);

@@ -25,9 +25,8 @@ pub fn at_fact(world: &mut World, entry: &Entry, end: usize) {
     truth.heard = entry.seq;
     match &entry.fact {
         Fact::SegmentSeen { segment } => {
-            if truth.segments.insert(segment.id, segment.clone()).is_none() {
-                world.tally.segments += 1;
-            }
+            let new = truth.segments.insert(segment.id, segment.clone()).is_none();
+            world.tally.segments += u64::from(new);
         }
         Fact::Sealed { segment, verdict, object } => {
             truth.objects.insert(object.id, object.clone());

@@ -51,7 +51,7 @@ impl Mutant {
             Self::RereadSkipped,
             &["law: the file erased is the file sealed", "law: the store holds it"],
         ),
-        (Self::ErrorInside200Believed, &["stored means stored"]),
+        (Self::ErrorInside200Believed, &["stored means stored", "liveness: stored or quarantined"]),
         (Self::ReceiptOfAnotherObject, &["law: a receipt of that object"]),
         (Self::WrongDigestAccepted, &["law: digest or two reads", "quarantine"]),
         (Self::QuarantineForgotten, &["quarantine"]),
