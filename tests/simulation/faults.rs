@@ -86,6 +86,12 @@ impl World {
         }
     }
 
+    /// What a mutant needs often that chance brings seldom.
+    pub fn replace_something(&mut self) {
+        let camera = self.dice.below(self.cameras.len());
+        self.at_camera(Fault::Replaced, camera);
+    }
+
     /// Makes one thing happen; false where there is nothing it could happen to.
     fn strike(&mut self, fault: Fault) -> bool {
         let camera = self.dice.below(self.cameras.len());

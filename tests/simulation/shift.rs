@@ -63,6 +63,9 @@ impl World {
         if self.dice.permille(self.chances.world) {
             self.something_goes_wrong();
         }
+        if self.is(Mutant::RereadSkipped) && self.dice.permille(100) {
+            self.replace_something();
+        }
         if self.dice.permille(self.chances.people) {
             self.somebody_asks();
         }
