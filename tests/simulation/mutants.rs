@@ -49,7 +49,7 @@ impl Mutant {
         (Self::SecondReadSkipped, &["law: digest or two reads"]),
         (
             Self::RereadSkipped,
-            &["law: the file erased is the file sealed", "law: the store holds it"],
+            &["law: the file erased is the file sealed", "law: the store holds it", "no loss"],
         ),
         (Self::ErrorInside200Believed, &["stored means stored", "liveness: stored or quarantined"]),
         (Self::ReceiptOfAnotherObject, &["law: a receipt of that object"]),
