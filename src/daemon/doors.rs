@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     dock::{
         Action, Records as _,
-        event::{CopyResult, Event, MarkEnd},
+        event::{CopyResult, Event, MarkEnd, NoReceipt},
     },
     journal::Journal,
     spool::{FolderSpool, Spool as _, SpoolError},
@@ -135,10 +135,10 @@ impl Doors {
             let state = journal.view().object(object);
             let result = match state {
                 Ok(Some(state)) => uploads.write_receipt(&state).await,
-                Ok(None) => Err("the object is not known".into()),
-                Err(error) => Err(error.to_string()),
+                Ok(None) => Err(NoReceipt::Later("the object is not known".into())),
+                Err(error) => Err(NoReceipt::Later(error.to_string())),
             };
-            if let Err(words) = &result {
+            if let Err(NoReceipt::Later(words) | NoReceipt::Forgotten(words)) = &result {
                 tracing::warn!(%object, "no receipt yet: {words}");
             }
             let _ = core.send(Event::ReceiptWritten { object, result }).await;

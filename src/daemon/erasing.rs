@@ -1,7 +1,4 @@
-//! Erasing one file: read it whole once more, compare, and only then erase.
-//!
-//! A file replaced on the camera after it was copied, with the same size and time, is another file:
-//! its original is safe, the replacement would be lost unread.
+//! Erasing one file at a docked camera, by the rule in [`crate::dock::clearing`].
 
 use super::{
     cameras::chain,
@@ -9,8 +6,11 @@ use super::{
 };
 use crate::{
     camera::{Camera, CameraError},
-    dock::event::EraseResult,
-    release::Approval,
+    dock::{
+        clearing::{Clearing, clear},
+        event::EraseResult,
+    },
+    release::{Approval, ErasePermit},
     types::fact::Hashed,
 };
 
@@ -21,20 +21,36 @@ pub(super) fn erase(
     patience: Patience,
     watch: &Watch,
 ) -> EraseResult {
-    let permit = if approval.needs_read() {
-        match compare(camera, &approval, patience, watch) {
-            Ok(read) => approval.confirmed_by(read),
-            Err(result) => return result,
+    clear(&mut AtCamera { camera, patience, watch }, approval)
+}
+
+/// A docked camera, as the rule of erasing uses it.
+struct AtCamera<'a> {
+    camera: &'a mut dyn Camera,
+    patience: Patience,
+    watch: &'a Watch,
+}
+
+impl Clearing for AtCamera<'_> {
+    fn read(&mut self, approval: &Approval) -> Result<Hashed, EraseResult> {
+        let source = approval.source();
+        match second_read(self.camera, &source.path, source.size, self.patience, self.watch) {
+            SecondRead::Read(read) => Ok(read),
+            SecondRead::Paused(Pause::CameraGone) => Err(EraseResult::Gone),
+            SecondRead::Paused(Pause::Cancelled | Pause::SpoolFull) => Err(EraseResult::GaveWay),
+            SecondRead::Unreadable { offset, words } => {
+                let words = format!("it cannot be read again past byte {offset}: {words}");
+                Err(EraseResult::Failed(words))
+            }
+            SecondRead::Refused(error) => Err(refused(error)),
         }
-    } else {
-        approval.without_read()
-    };
-    let Some(permit) = permit else {
-        return EraseResult::Failed("it was not read again, and so is not erased".into());
-    };
-    match camera.erase(&permit) {
-        Ok(()) => EraseResult::Erased,
-        Err(error) => refused(error),
+    }
+
+    fn erase(&mut self, permit: &ErasePermit) -> EraseResult {
+        match self.camera.erase(permit) {
+            Ok(()) => EraseResult::Erased,
+            Err(error) => refused(error),
+        }
     }
 }
 
@@ -43,52 +59,6 @@ fn refused(error: CameraError) -> EraseResult {
         CameraError::NoSuchFile(_) => EraseResult::Absent,
         CameraError::Gone => EraseResult::Gone,
         error => EraseResult::Failed(chain(&error)),
-    }
-}
-
-/// Reads the file, and once more if it differs: only what two reads agree on is another file, and
-/// not a camera that reads unreliably.
-fn compare(
-    camera: &mut dyn Camera,
-    approval: &Approval,
-    patience: Patience,
-    watch: &Watch,
-) -> Result<Hashed, EraseResult> {
-    let sealed = approval.plain();
-    let first = read(camera, approval, patience, watch)?;
-    if first == sealed {
-        return Ok(first);
-    }
-    let second = read(camera, approval, patience, watch)?;
-    if first != second {
-        let words = "read again before its erase it gave other bytes each time: nothing was \
-                     erased; take this camera out of service";
-        return Err(EraseResult::Failed(words.into()));
-    }
-    if first.size != sealed.size {
-        let (now, then) = (first.size, sealed.size);
-        let words = format!("it has {now} bytes now and had {then}: it is listed again first");
-        return Err(EraseResult::Failed(words));
-    }
-    Err(EraseResult::Changed(first))
-}
-
-fn read(
-    camera: &mut dyn Camera,
-    approval: &Approval,
-    patience: Patience,
-    watch: &Watch,
-) -> Result<Hashed, EraseResult> {
-    let source = approval.source();
-    match second_read(camera, &source.path, source.size, patience, watch) {
-        SecondRead::Read(read) => Ok(read),
-        SecondRead::Paused(Pause::CameraGone) => Err(EraseResult::Gone),
-        SecondRead::Paused(Pause::Cancelled | Pause::SpoolFull) => Err(EraseResult::GaveWay),
-        SecondRead::Unreadable { offset, words } => {
-            let words = format!("it cannot be read again past byte {offset}: {words}");
-            Err(EraseResult::Failed(words))
-        }
-        SecondRead::Refused(error) => Err(refused(error)),
     }
 }
 

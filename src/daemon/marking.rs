@@ -1,6 +1,6 @@
 //! What a class asks of the store, brought about there: one object at a time.
 
-use super::uploads::{Uploads, is_store_wide};
+use super::uploads::Uploads;
 use crate::{
     dock::{event::MarkEnd, state::ObjectState},
     store::{Fault, StoreError, establish},
@@ -21,7 +21,7 @@ impl Uploads {
                 let mut random = Random::new(seed.wrapping_add(attempts.into()));
                 let wait = self.limits.backoff.wait(error.fault, attempts, &mut random);
                 let retry_at = self.clock.now().checked_add(wait).unwrap_or(Timestamp::MAX);
-                let store_wide = is_store_wide(error.fault);
+                let store_wide = error.fault.is_store_wide();
                 MarkEnd::Failed { attempts, words: error.with_advice(), retry_at, store_wide }
             }
         }

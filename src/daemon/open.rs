@@ -19,10 +19,7 @@ use crate::{
     config::{self, Config, Store as StoreConfig, StoreKind},
     custody::receipt::Place,
     dock::{
-        Dock, Event, IdSource, Records as _, Settings, View,
-        event::Started,
-        fold,
-        state::{ObjectState, key, segment_of},
+        Dock, Event, IdSource, Settings, View, event::Started, fold, spooled, state::ObjectState,
     },
     evidence::{KeyRing, Profile},
     journal::{Journal, JournalOptions},
@@ -35,7 +32,7 @@ use crate::{
         window::{Window, Windows},
     },
     trust::{self, Model, ModelMark},
-    types::{Class, ObjectId, Sha256Digest, fact::Fact},
+    types::{Sha256Digest, fact::Fact},
     usb::{Findings, HubPower, Sysfs},
 };
 use jiff::{
@@ -45,7 +42,6 @@ use jiff::{
 };
 use std::{
     fs,
-    ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
@@ -392,49 +388,23 @@ fn settle_spool(
     (folder, aside): (&Path, Option<&Path>),
 ) -> Result<Vec<ObjectState>, DaemonError> {
     for entry in &found.objects {
-        let needed = match view.object(entry.object)? {
-            None if let Some(aside) = aside => {
+        match (spooled::still_needed(view, entry.object)?, aside) {
+            (Some(true), _) => {}
+            (None, Some(aside)) => {
                 witnesses::set_aside(folder, spool, aside, entry.object)?;
                 tracing::error!(object = %entry.object, "kept: the custody log has no line of it");
-                continue;
             }
-            None => false,
-            // A damaged file may be all there is, until a newer copy is safe.
-            Some(state) if state.lost => {
-                let newer = segment_of(&state.object).map(|id| view.segment(id)).transpose()?;
-                newer.flatten().is_none_or(|segment| segment.receipt.is_none())
+            (Some(false), _) | (None, None) => {
+                spool.remove(entry.object)?;
+                tracing::info!(object = %entry.object, "removed from the spool: nothing refers to it");
             }
-            Some(state) => state.receipt.is_none() || !state.spool_freed,
-        };
-        if !needed {
-            spool.remove(entry.object)?;
-            tracing::info!(object = %entry.object, "removed from the spool: nothing refers to it");
         }
     }
     for name in &found.foreign {
         tracing::warn!("{name} in the spool is none of the spool's; left alone");
     }
-    let mut missing = Vec::new();
-    let mut broken = None;
-    for class in [Class::Evidential, Class::Quarantine, Class::Unreviewed] {
-        view.scan(&key::queue_of(class), b"", &mut |key, _| {
-            let object = key::tail(key).and_then(|id| ObjectId::from_slice(id).ok());
-            if let Some(object) = object {
-                let there =
-                    found.objects.binary_search_by_key(&object, |entry| entry.object).is_ok();
-                if !there {
-                    missing.push(object);
-                }
-            }
-            ControlFlow::Continue(())
-        })
-        .unwrap_or_else(|error| broken = Some(error));
-    }
-    if let Some(error) = broken {
-        return Err(error.into());
-    }
-    let states = missing.into_iter().map(|object| view.object(object));
-    Ok(states.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    let there = |object| found.objects.binary_search_by_key(&object, |entry| entry.object).is_ok();
+    Ok(spooled::missing(view, there)?)
 }
 
 /// The store door as configured, whichever it is; looks at nothing yet.

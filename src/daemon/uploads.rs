@@ -8,13 +8,14 @@ use crate::{
     clock::Clock,
     custody::receipt::{DockKey, Place, Receipt},
     dock::{
-        event::{Event, UploadEnd},
+        event::{Event, NoReceipt, UploadEnd},
+        sending::{Sending, Turn},
         state::ObjectState,
     },
     journal::Journal,
     spool::{FolderSpool, Spool as _, SpoolFile},
     store::{AnyStore, Md5s, Probe, Store as _, perform},
-    transfer::{Call, Fault, Limits, Random, Resume, Step, StoreError, StoredProof, Upload, Why},
+    transfer::{Call, Fault, Limits, Random, Resume, StoreError, StoredProof, Upload},
     types::{DockId, ObjectId, fact::ReceiptRef, fact::SealedObject},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -33,11 +34,6 @@ use tokio::{
     sync::{Notify, OnceCell, Semaphore},
     task::JoinSet,
 };
-
-/// A wait longer than this gives the slot to somebody else.
-const WAIT_IN_SLOT: SignedDuration = SignedDuration::from_secs(3);
-/// How long an upload that only a person can help stays out of the queue.
-const GAVE_UP_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// What uploads share.
 pub struct Uploads {
@@ -147,21 +143,20 @@ impl Uploads {
             Err(words) => return UploadEnd::SpoolDamaged { words },
         };
         let object = self.locked_within_reason(object);
-        let mut machine = Upload::new(object.clone(), resume, limits, seed);
+        let mut sending = Sending::new(Upload::new(object.clone(), resume, limits, seed));
         let mut calls = JoinSet::new();
-        let mut last_failure: Option<StoreError> = None;
         loop {
             if stop.asked.load(Ordering::Relaxed) {
-                machine.allow_parts(0);
+                sending.stop();
             }
-            done.store(machine.acked_bytes(), Ordering::Relaxed);
-            match machine.poll(self.clock.now()) {
-                Step::Remember(facts) => {
+            done.store(sending.acked_bytes(), Ordering::Relaxed);
+            match sending.poll(self.clock.now()) {
+                Turn::Remember(facts) => {
                     if self.core.remember(facts).await.is_err() {
                         return UploadEnd::Preempted;
                     }
                 }
-                Step::Do(call) => {
+                Turn::Do(call) => {
                     let (store, file, object) = (self.store.clone(), file.clone(), object.clone());
                     let connections = self.connections.clone();
                     calls.spawn(async move {
@@ -173,60 +168,36 @@ impl Uploads {
                         (call, result)
                     });
                 }
-                Step::Wait(until) => {
-                    let now = self.clock.now();
-                    let wait = until.duration_since(now);
-                    if wait > WAIT_IN_SLOT || stop.asked.load(Ordering::Relaxed) {
-                        return failed(&machine, until, last_failure.as_ref());
-                    }
+                Turn::Sleep(until) => {
+                    let wait = until.duration_since(self.clock.now());
                     let wait = Duration::try_from(wait).unwrap_or_default();
                     tokio::select! {
                         () = tokio::time::sleep(wait) => {}
                         () = stop.wake.notified() => {}
                     }
                 }
-                Step::Idle => {
+                Turn::Idle => {
                     let finished = tokio::select! {
                         finished = calls.join_next() => finished,
                         () = stop.wake.notified() => continue,
                     };
                     let Some(Ok((call, result))) = finished else {
-                        // A call that panicked: whatever it did, the next attempt looks first.
-                        let until = self.clock.now().saturating_add(WAIT_IN_SLOT);
-                        return failed(&machine, until.unwrap_or(Timestamp::MAX), None);
+                        // A call that panicked.
+                        return sending.broke_off(self.clock.now());
                     };
                     if let (Call::PutPart { number, .. }, Ok(_)) = (&call, &result) {
                         self.progress.sent(object.table.part_len(*number, object.sealed.size));
                     }
                     if let Err(error) = &result {
                         tracing::debug!(object = %object.id, %error, "a call to the store failed");
-                        last_failure = Some(error.clone());
                     }
-                    machine.handle(self.clock.now(), call, result);
+                    sending.handle(self.clock.now(), call, result);
                 }
-                Step::Paused => return UploadEnd::Preempted,
-                Step::Done(proof) => {
-                    self.md5s.forget(object.id);
-                    return UploadEnd::Stored {
-                        level: proof.level(),
-                        version: proof.head().version.clone(),
-                    };
-                }
-                Step::GiveUp(end) => {
-                    return match end.why {
-                        Why::SpoolDamaged => UploadEnd::SpoolDamaged { words: end.words },
-                        Why::Unequal | Why::Refused => UploadEnd::Failed {
-                            attempts: machine.attempts() + 1,
-                            words: end.words,
-                            retry_at: self
-                                .clock
-                                .now()
-                                .saturating_add(GAVE_UP_FOR)
-                                .unwrap_or(Timestamp::MAX),
-                            store_wide: false,
-                            need: None,
-                        },
-                    };
+                Turn::End(end) => {
+                    if matches!(end, UploadEnd::Stored { .. }) {
+                        self.md5s.forget(object.id);
+                    }
+                    return end;
                 }
             }
         }
@@ -265,14 +236,20 @@ impl Uploads {
     ///
     /// # Errors
     /// In words; it is tried again.
-    pub async fn write_receipt(&self, state: &ObjectState) -> Result<ReceiptRef, String> {
-        self.limits().await.map_err(|error| error.to_string())?;
+    pub async fn write_receipt(&self, state: &ObjectState) -> Result<ReceiptRef, NoReceipt> {
+        let later = |words: String| NoReceipt::Later(words);
+        self.limits().await.map_err(|error| later(error.to_string()))?;
         let object = &state.object;
-        let (level, version) = state.stored.clone().ok_or("the object is not stored")?;
-        let head = self.store.head(&object.key).await.map_err(|error| error.to_string())?;
-        let head = head.ok_or("the store no longer has the object it acknowledged")?;
-        let proof = StoredProof::again(object, head, level, version.as_deref())
-            .ok_or("the store now has something else under the object's key")?;
+        let (level, version) =
+            state.stored.clone().ok_or_else(|| later("the object is not stored".into()))?;
+        let head = self.store.head(&object.key).await.map_err(|error| later(error.to_string()))?;
+        let head = head.ok_or_else(|| {
+            NoReceipt::Forgotten("the store no longer has the object it acknowledged".into())
+        })?;
+        let proof =
+            StoredProof::again(object, head, level, version.as_deref()).ok_or_else(|| {
+                later("the store now has something else under the object's key".into())
+            })?;
         let anchor = self.journal.head();
         let now = self.clock.now();
         let place = self.place.clone();
@@ -282,8 +259,8 @@ impl Uploads {
         let path = receipt_path(&self.receipts, object.id);
         let written = tokio::task::spawn_blocking(move || write_durably(&path, &bytes)).await;
         written
-            .map_err(|error| error.to_string())?
-            .map_err(|error| format!("the receipt cannot be written: {error}"))?;
+            .map_err(|error| later(error.to_string()))?
+            .map_err(|error| later(format!("the receipt cannot be written: {error}")))?;
         Ok(ReceiptRef { sha256, level })
     }
 
@@ -300,36 +277,6 @@ impl Uploads {
             .put_small(&key, bytes, "application/json")
             .await
             .map_err(|error| error.to_string())
-    }
-}
-
-pub(super) fn is_store_wide(fault: Fault) -> bool {
-    match fault {
-        Fault::Network
-        | Fault::Server
-        | Fault::Busy { .. }
-        | Fault::Full
-        | Fault::Denied
-        | Fault::Skewed
-        | Fault::NotTheStore
-        | Fault::Untrusted { .. } => true,
-        Fault::Missing
-        | Fault::Conflict
-        | Fault::Exists
-        | Fault::BadDigest
-        | Fault::Refused
-        | Fault::Spool => false,
-    }
-}
-
-fn failed(machine: &Upload, retry_at: Timestamp, failure: Option<&StoreError>) -> UploadEnd {
-    let store_wide = failure.is_none_or(|error| is_store_wide(error.fault));
-    UploadEnd::Failed {
-        attempts: machine.attempts(),
-        words: failure.map_or_else(|| "a call ended oddly".into(), StoreError::with_advice),
-        retry_at,
-        store_wide,
-        need: failure.and_then(|error| error.fault.needs_a_person()),
     }
 }
 

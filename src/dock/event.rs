@@ -77,7 +77,7 @@ pub enum Event {
     },
     ReceiptWritten {
         object: ObjectId,
-        result: Result<ReceiptRef, String>,
+        result: Result<ReceiptRef, NoReceipt>,
     },
     ReceiptPlaced {
         object: ObjectId,
@@ -196,6 +196,15 @@ pub enum MarkEnd {
     Seen(MarksSeen),
     /// Try again not before `retry_at`; `store_wide` when the store, not the object, is the cause.
     Failed { attempts: u32, words: String, retry_at: Timestamp, store_wide: bool },
+}
+
+/// Why there is no receipt, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoReceipt {
+    /// It is tried again.
+    Later(String),
+    /// The store does not show the object it acknowledged: it is sent again.
+    Forgotten(String),
 }
 
 /// What a person may ask for.

@@ -11,7 +11,7 @@ use super::{
     marking::is_first_marking,
     state::key,
 };
-use crate::types::ObjectId;
+use crate::types::{ObjectId, fact::Fact};
 use jiff::{SignedDuration, Timestamp};
 
 /// Receipts, placings and clearings under way at the same time.
@@ -25,6 +25,11 @@ const WAIT_BASE: SignedDuration = SignedDuration::from_secs(5);
 const DOUBLINGS_MAX: u32 = 5;
 /// How many times the dock's wait an object that failed waits itself.
 const OWN_WAIT: i32 = 4;
+
+/// The first wait before an object that the store forgot is sent again; doubled by each further
+/// time, up to about two hours.
+const FORGOTTEN_BASE: SignedDuration = SignedDuration::from_mins(1);
+const FORGOTTEN_DOUBLINGS_MAX: u32 = 7;
 
 /// Why no receipt is signed or placed at the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +62,24 @@ impl Dock {
         let after = |wait| now.saturating_add(wait).unwrap_or(now);
         self.finishing.insert(object, Some(after(wait * OWN_WAIT)));
         self.finish_trouble = Some(FinishTrouble { until: after(wait), words, failures });
+    }
+
+    /// What was called stored goes back to the queue: its sealed object is still in the spool, for
+    /// that is cleared after the receipt only. A store that does so again is asked ever later.
+    pub(super) fn store_forgot(
+        &mut self,
+        now: Timestamp,
+        object: ObjectId,
+        words: String,
+        view: &dyn View,
+        step: &mut Step,
+    ) -> Result<(), IndexBroken> {
+        self.finish_later(now, object, words.clone());
+        let before = view.object(object)?.map_or(0, |state| state.forgotten);
+        let wait = FORGOTTEN_BASE * (1 << before.min(FORGOTTEN_DOUBLINGS_MAX));
+        let retry_at = now.saturating_add(wait).unwrap_or(now);
+        step.fact(Fact::StoreForgot { object, words, retry_at });
+        Ok(())
     }
 
     /// All waits end: somebody asked, or the clock was set back.

@@ -3,6 +3,7 @@
 //! A fact that speaks of something unknown changes nothing: after a damaged line the rest of the
 //! log still folds, and what hangs in the air stays on its camera.
 
+mod forgotten;
 mod marks;
 mod matters;
 
@@ -120,6 +121,9 @@ impl Fold<'_> {
             Fact::Marked { object, asked, seen } => self.marked(*object, *asked, seen),
             Fact::MarkFailed { object, attempts, words, retry_at } => {
                 self.mark_failed(*object, *attempts, words, *retry_at)
+            }
+            Fact::StoreForgot { object, words, retry_at } => {
+                self.store_forgot(*object, words, *retry_at)
             }
             Fact::Receipted { object, receipt } => self.receipted(*object, receipt),
             Fact::ReceiptPlaced { object } => self.object(*object, |o| o.receipt_placed = true),
@@ -517,6 +521,7 @@ impl Fold<'_> {
             spool_freed: false,
             lost: false,
             marking,
+            forgotten: 0,
         };
         self.totals.queue[class_slot(object.class)].add(object.sealed.size);
         let row = key::queue(object.class, self.entry.at, object.id);

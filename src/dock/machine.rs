@@ -10,7 +10,7 @@ use super::{
     IndexBroken, Records, View,
     arriving::Claims,
     elapsed::Elapsed,
-    event::{Action, Arrival, Event, Step},
+    event::{Action, Arrival, Event, NoReceipt, Step},
     finishing::FinishTrouble,
     growing::Growing,
     ingest::Ingest,
@@ -293,7 +293,10 @@ impl Dock {
                     }
                     step.fact(Fact::Receipted { object, receipt });
                 }
-                Err(words) => self.finish_later(now, object, words),
+                Err(NoReceipt::Later(words)) => self.finish_later(now, object, words),
+                Err(NoReceipt::Forgotten(words)) => {
+                    self.store_forgot(now, object, words, view, &mut step)?;
+                }
             },
             Event::ReceiptPlaced { object, result } => match result {
                 Ok(()) => {

@@ -6,6 +6,7 @@
 
 mod acknowledging;
 mod arriving;
+pub mod clearing;
 mod completeness;
 mod copying;
 mod elapsed;
@@ -21,6 +22,8 @@ mod people;
 mod recording;
 mod releasing;
 pub mod report;
+pub mod sending;
+pub mod spooled;
 pub mod state;
 mod table;
 mod uploading;

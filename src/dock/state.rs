@@ -284,6 +284,13 @@ pub struct ObjectState {
     pub lost: bool,
     #[serde(default)]
     pub marking: MarkingState,
+    /// How often the store did not have it any more after it had proved that it had.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub forgotten: u32,
+}
+
+fn is_never(times: &u32) -> bool {
+    *times == 0
 }
 
 impl ObjectState {

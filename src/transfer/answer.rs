@@ -92,6 +92,26 @@ impl Fault {
             | Self::Spool => None,
         }
     }
+
+    /// Whether the store as a whole, or the way to it, is the cause, and not the one object.
+    pub fn is_store_wide(self) -> bool {
+        match self {
+            Self::Network
+            | Self::Server
+            | Self::Busy { .. }
+            | Self::Full
+            | Self::Denied
+            | Self::Skewed
+            | Self::NotTheStore
+            | Self::Untrusted { .. } => true,
+            Self::Missing
+            | Self::Conflict
+            | Self::Exists
+            | Self::BadDigest
+            | Self::Refused
+            | Self::Spool => false,
+        }
+    }
 }
 
 /// Why a certificate is not to be trusted.

@@ -599,6 +599,13 @@ pub enum Fact {
         words: String,
         retry_at: Timestamp,
     },
+    /// Looked at again before its receipt, the store does not have it any more (a restore from a
+    /// backup, a lie): it is sent again, not before `retry_at`.
+    StoreForgot {
+        object: ObjectId,
+        words: String,
+        retry_at: Timestamp,
+    },
     /// The receipt is signed and fsynced on the dock.
     Receipted {
         object: ObjectId,

@@ -15,6 +15,7 @@ mod many;
 mod marks;
 mod reports;
 mod rereads;
+mod sending;
 mod store;
 mod trouble;
 mod walk;

@@ -273,3 +273,31 @@ fn a_store_that_gives_no_receipts_is_not_stormed_and_says_why() {
     assert_eq!(world.dock.finish_trouble(), None);
     assert_eq!(world.left("C1"), Vec::<String>::new());
 }
+
+#[test]
+fn what_the_store_proved_and_forgot_is_sent_again_ever_later_and_erased_only_then() {
+    let mut world = World::new();
+    let mut camera = Camera::new("c1");
+    let folder = camera.record(&[b"one"], false);
+    let path = format!("{folder}/000001.mp4");
+    world.add(camera).dock("1", "c1");
+    world.withheld.insert("receipt");
+    world.run();
+    assert_eq!(world.stage("c1", &path), Stage::Stored);
+    let forget = |world: &mut World| {
+        world.stored.clear();
+        world.withheld.clear();
+        world.run();
+    };
+    forget(&mut world);
+    assert_eq!(world.stage("c1", &path), Stage::Sealed, "it is in the queue again");
+    assert!(world.erased.is_empty());
+    assert!(world.spool.values().all(Option::is_some), "and still in the spool");
+    let facts = world.facts(|fact| matches!(fact, Fact::StoreForgot { .. }));
+    assert!(facts >= 1);
+    world.crash(0);
+    world.settle();
+    world.pass(3600);
+    assert!(!world.camera("c1").has(&path), "stored anew, receipted, and only then erased");
+    assert_eq!(world.table_queue(), 0);
+}

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     dock::{
         Action, Command, Dock, Event, IdSource, MemoryTable, Records, Settings, Stage, Step,
-        event::{Arrival, CopyResult, EraseResult, MarkEnd, Started, UploadEnd},
+        event::{Arrival, CopyResult, EraseResult, MarkEnd, NoReceipt, Started, UploadEnd},
         fold, report,
         state::{SegmentState, key},
     },
@@ -503,10 +503,13 @@ impl World {
             }
             Action::WriteReceipt { object } => {
                 self.receipts_asked += 1;
-                assert!(self.stored.contains_key(&object), "a receipt for what is not stored");
                 let receipt = ReceiptRef { sha256: Sha256Digest([3; 32]), level: self.level };
-                let failed = self.receipts_fail.then(|| "the disk is full".to_owned());
-                Event::ReceiptWritten { object, result: failed.map_or(Ok(receipt), Err) }
+                let result = match (self.receipts_fail, self.stored.contains_key(&object)) {
+                    (true, _) => Err(NoReceipt::Later("the disk is full".into())),
+                    (false, true) => Ok(receipt),
+                    (false, false) => Err(NoReceipt::Forgotten("the store forgot it".into())),
+                };
+                Event::ReceiptWritten { object, result }
             }
             Action::PlaceReceipt { object } => {
                 self.receipts_asked += 1;

@@ -99,6 +99,7 @@ impl Upload {
                 self.fail_softly(now, error);
             }
             Fault::Exists | Fault::Conflict => {
+                self.said_there = true;
                 self.phase = Phase::Look { gone: false };
                 self.fail_softly(now, error);
             }

@@ -154,6 +154,8 @@ pub struct Upload {
     refusals: u32,
     bad_digests: u32,
     unseen: u32,
+    /// Complete was just refused because the object is there.
+    said_there: bool,
     abandoned: u32,
     resent: u64,
 }
@@ -166,6 +168,9 @@ impl Upload {
     const REFUSALS_MAX: u32 = 5;
     /// Failures in a row, restarts included, after which a refused Complete is laid to the upload.
     const COMPLETE_ATTEMPTS_MAX: u32 = 3;
+    /// Failures in a row, restarts included, after which a store that refuses Complete because the
+    /// object is there, and does not show it, is for people.
+    const CONTRADICTED_ATTEMPTS_MAX: u32 = 5;
     const BAD_DIGESTS_MAX: u32 = 6;
     const ABANDONED_MAX: u32 = 5;
 
@@ -191,7 +196,9 @@ impl Upload {
             parts: Parts::new(&object),
             object,
             limits,
-            random: Random::new(seed),
+            // A machine lives for one attempt: the same draw each time would let an unlucky object
+            // ask every few seconds for ever.
+            random: Random::new(seed.wrapping_add(u64::from(resume.attempts))),
             allowed: limits.parts_in_flight.max(1),
             phase,
             asked: false,
@@ -204,6 +211,7 @@ impl Upload {
             refusals: 0,
             bad_digests: 0,
             unseen: 0,
+            said_there: false,
             abandoned: resume.abandoned,
             resent: 0,
         }

@@ -93,7 +93,12 @@ impl Upload {
 
     /// HEAD found nothing under our key.
     fn not_there(&mut self, now: Timestamp, gone: bool) {
-        if gone {
+        let said_there = std::mem::take(&mut self.said_there);
+        if said_there && self.attempts >= Self::CONTRADICTED_ATTEMPTS_MAX {
+            let words = "the store refuses to complete the upload because the object is there \
+                         already, and does not show it: have the store examined";
+            self.give_up(Why::Refused, words.into());
+        } else if gone {
             self.abandon(now, "the store no longer knows the upload".into());
         } else if self.upload.is_some() {
             self.phase = Phase::List;
@@ -105,6 +110,7 @@ impl Upload {
     /// HEAD found something before we completed anything. An upload of ours that may be left over
     /// is ended first, so that the proof comes from a look after our last change.
     fn there(&mut self, head: ObjectHead) {
+        self.said_there = false;
         match (proof::likeness(&self.object, &head), self.upload.clone()) {
             (Likeness::Unequal, _) => self.alarm(&head),
             (_, Some(upload)) => self.phase = Phase::AbortOwn { upload },

@@ -1,0 +1,80 @@
+//! What really happened, kept apart from what the dock believes.
+
+use bwvdock::types::{
+    ObjectId, SegmentId, Sha256Digest, SourcePath,
+    fact::{SealedObject, Segment, Target},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A version of a file that a camera gave completely at least once.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    pub camera: usize,
+    pub path: SourcePath,
+    /// How many independent reads gave exactly these bytes.
+    pub reads: u32,
+}
+
+#[derive(Debug, Default)]
+pub struct Truth {
+    pub shown: BTreeMap<Sha256Digest, Shown>,
+    pub segments: BTreeMap<SegmentId, Segment>,
+    pub objects: BTreeMap<ObjectId, SealedObject>,
+    /// Objects by the segment they hold.
+    pub sealed: BTreeMap<SegmentId, Vec<ObjectId>>,
+    /// Objects that the log calls damaged or forgotten, or whose lines were destroyed.
+    pub excused: BTreeSet<ObjectId>,
+    /// Where in the log the lines end that an erase stands on.
+    pub stored_at: BTreeMap<ObjectId, usize>,
+    pub receipted_at: BTreeMap<ObjectId, usize>,
+    pub releasing_at: BTreeMap<SegmentId, usize>,
+    /// Objects whose receipt was written after a true look that found them.
+    pub looked: BTreeSet<ObjectId>,
+    /// Objects that the store lost by its own restore.
+    pub rolled_back: BTreeSet<ObjectId>,
+    /// Which sealed objects each record describes.
+    pub covers: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
+    held: BTreeSet<String>,
+    /// Lines of the log in which a bit turned over.
+    pub rotten: BTreeSet<u64>,
+    /// Something that holds footage was taken away: look whether anything is lost.
+    pub look_for_losses: bool,
+    /// Versions whose last copy something outside the dock destroyed.
+    pub beyond: BTreeSet<Sha256Digest>,
+    /// The last line of the log that was taken in here.
+    pub heard: u64,
+    /// The state of the store when it was last searched for duplicates.
+    pub store_looked_at: u32,
+    pub requests: BTreeMap<ObjectId, Vec<i64>>,
+}
+
+impl Truth {
+    pub fn hold(&mut self, target: Target, on: bool) {
+        let name = format!("{target:?}");
+        match on {
+            true => self.held.insert(name),
+            false => self.held.remove(&name),
+        };
+    }
+
+    pub fn held_over(&self, segment: &Segment) -> bool {
+        [
+            Target::Dock,
+            Target::Camera(segment.camera.clone()),
+            Target::Recording(segment.recording),
+            Target::Segment(segment.id),
+        ]
+        .iter()
+        .any(|target| self.held.contains(&format!("{target:?}")))
+    }
+
+    /// A whole read gave these bytes, which are what the file really holds.
+    pub fn read_whole(&mut self, camera: usize, path: &SourcePath, bytes: &[u8]) {
+        let shown = self.shown.entry(Sha256Digest::of(bytes)).or_insert_with(|| Shown {
+            camera,
+            path: path.clone(),
+            reads: 0,
+        });
+        shown.reads += 1;
+    }
+}
