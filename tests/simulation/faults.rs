@@ -272,6 +272,7 @@ impl World {
     fn restore(&mut self) {
         let before = self.store.kept.objects.clone();
         self.store.kept = self.store.backup.clone();
+        self.store.changes += 1;
         for object in self.truth.objects.values() {
             let was = before.contains_key(&object.key);
             if was && self.store.newest(&object.key).is_none() {

@@ -94,7 +94,7 @@ fn quarantine(
 
 pub fn after_event(world: &mut World) {
     bounds(world);
-    let kept = world.store.kept.version();
+    let kept = world.store.changes;
     if std::mem::replace(&mut world.truth.store_looked_at, kept) != kept {
         no_duplicates(world);
     }

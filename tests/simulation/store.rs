@@ -32,7 +32,6 @@ struct Open {
 pub struct Kept {
     pub objects: BTreeMap<String, Vec<Version>>,
     uploads: BTreeMap<String, Open>,
-    numbers: u32,
 }
 
 /// What goes wrong with one call.
@@ -133,6 +132,9 @@ pub struct Late {
 #[derive(Debug, Default)]
 pub struct Store {
     pub kept: Kept,
+    /// Grows with every change. Names of uploads and versions are made of it: a restore of a backup
+    /// gives no name a second time.
+    pub changes: u32,
     pub enforces: Enforces,
     pub late: Vec<Late>,
     /// Yesterday's.
@@ -145,13 +147,6 @@ pub fn error(fault: Fault) -> StoreError {
 
 fn md5_of(bytes: &[u8]) -> Md5Digest {
     Md5Digest(Md5::digest(bytes).into())
-}
-
-impl Kept {
-    /// Grows with every change that makes an object.
-    pub fn version(&self) -> u32 {
-        self.numbers
-    }
 }
 
 impl Store {
@@ -235,8 +230,8 @@ impl Store {
                 Answer::Uploads(mine.map(row).collect())
             }
             Call::Create => {
-                self.kept.numbers += 1;
-                let id = format!("u{}", self.kept.numbers);
+                self.changes += 1;
+                let id = format!("u{}", self.changes);
                 let open = Open {
                     key: object.key.clone(),
                     meta: object.sealed.sha256.to_string(),
@@ -328,11 +323,11 @@ impl Store {
         let mut md5s = Md5::new();
         open.parts.values().for_each(|bytes| md5s.update(md5_of(bytes).0));
         let bytes: Vec<u8> = open.parts.values().flatten().copied().collect();
-        self.kept.numbers += 1;
+        self.changes += 1;
         let head = ObjectHead {
             size: bytes.len() as u64,
             etag: format!("{}-{}", Md5Digest(md5s.finalize().into()), table.parts.len()),
-            version: Some(format!("v{}", self.kept.numbers)),
+            version: Some(format!("v{}", self.changes)),
             composite_sha256: self.enforces.sha256.then(|| table.composite_sha256()),
             meta_sha256: Some(open.meta),
             ..ObjectHead::default()
