@@ -310,6 +310,7 @@ impl World {
                         bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 4);
                     }
                 }
+                self.truth.spool_rot.insert(object);
                 self.taken_away(&before);
             }
             Fault::JournalRot => return self.rot_in_the_log(),

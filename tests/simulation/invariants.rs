@@ -94,6 +94,7 @@ fn quarantine(
 
 pub fn after_event(world: &mut World) {
     bounds(world);
+    sealed_is_kept(world);
     let kept = world.store.changes;
     if std::mem::replace(&mut world.truth.store_looked_at, kept) != kept {
         no_duplicates(world);
@@ -113,6 +114,31 @@ fn bounds(world: &mut World) {
     if uploads > settings.objects_in_flight || finishing > 8 || different.len() < dockings.len() {
         let words = format!("{uploads} uploads, {finishing} others, cameras {dockings:?}");
         world.violate("bounds: queues", words);
+    }
+}
+
+/// What is sealed lies whole in the spool until its receipt is on the disk, unless the log calls it
+/// damaged or has lost its line.
+fn sealed_is_kept(world: &mut World) {
+    let truth = &world.truth;
+    let in_the_spool = |id: &ObjectId, size: u64| {
+        let file = world.disk.spool.get(id);
+        file.is_some_and(|file| file.len() as u64 == size || truth.spool_rot.contains(id))
+    };
+    let waits = |id: &ObjectId| {
+        let state = world.table.object(*id).expect("a table in memory");
+        state.is_some_and(|state| !state.lost && state.receipt.is_none())
+    };
+    let gone = truth
+        .objects
+        .values()
+        .filter(|object| !truth.receipted_at.contains_key(&object.id))
+        .filter(|object| !truth.excused.contains(&object.id))
+        .filter(|object| !in_the_spool(&object.id, object.sealed.size))
+        .find(|object| waits(&object.id))
+        .map(|object| object.id);
+    if let Some(id) = gone {
+        world.violate("sealed means kept", format!("{id} has no receipt and no spool file"));
     }
 }
 

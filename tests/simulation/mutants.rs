@@ -61,7 +61,7 @@ impl Mutant {
         (Self::ActionsBeforeFacts, &["law: flushed before the erase"]),
         (Self::AnotherKeyEachTime, &["stored means stored", "no duplicates"]),
         (Self::ChainBroken, &["custody chain"]),
-        (Self::SpoolFreedEarly, &["no loss", "liveness: stored or quarantined"]),
+        (Self::SpoolFreedEarly, &["sealed means kept"]),
         (Self::FailuresForgotten, &["liveness: stored or quarantined", "liveness: comes to rest"]),
     ];
 

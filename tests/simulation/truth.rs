@@ -24,6 +24,8 @@ pub struct Truth {
     pub sealed: BTreeMap<SegmentId, Vec<ObjectId>>,
     /// Objects that the log calls damaged or forgotten, or whose lines were destroyed.
     pub excused: BTreeSet<ObjectId>,
+    /// Objects whose spool file the world spoilt: a truth that the dock has to find out.
+    pub spool_rot: BTreeSet<ObjectId>,
     /// Where in the log the lines end that an erase stands on.
     pub stored_at: BTreeMap<ObjectId, usize>,
     pub receipted_at: BTreeMap<ObjectId, usize>,
