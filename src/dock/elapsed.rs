@@ -2,7 +2,9 @@
 //!
 //! The rules hear the time about once a second. A step forward much longer than that is a clock
 //! that was set (or a dock that was off): what it skipped does not count towards the age of
-//! anything, so no jump ever hastens a release.
+//! anything, so no jump ever hastens a release. Nor does a clock that is set back put one off by
+//! more than it has to: what was sealed by a time that is still to come is at least as old as that
+//! setting.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -20,6 +22,8 @@ pub(super) struct Elapsed {
     last: Option<Timestamp>,
     /// Spans of clock time that did not pass, in the order they were met.
     skipped: Vec<(Timestamp, Timestamp)>,
+    /// What the clock said when it had last been set back, or at the start.
+    set_back_to: Option<Timestamp>,
 }
 
 impl Elapsed {
@@ -30,6 +34,7 @@ impl Elapsed {
             self.skip(last, now);
         }
         if now < last {
+            self.set_back(now);
             // What lies ahead again will really pass this time.
             self.skipped.retain(|(from, _)| *from < now);
             self.skipped.iter_mut().for_each(|(_, to)| *to = (*to).min(now));
@@ -49,8 +54,20 @@ impl Elapsed {
         }
     }
 
+    /// Remembers that the clock says `now`, and may have said more before.
+    pub fn set_back(&mut self, now: Timestamp) {
+        self.set_back_to = Some(now);
+    }
+
+    /// Since when, by today's clock, something is in being that was dated `at`: later when the
+    /// clock skipped time since, and never after `now` when it was set back since.
+    pub fn since(&self, at: Timestamp, now: Timestamp) -> Timestamp {
+        let from = self.set_back_to.filter(|back| at > now && *back <= now).unwrap_or(at);
+        from.saturating_add(self.skipped_between(from, now)).unwrap_or(from)
+    }
+
     /// How much of the clock time between the two did not pass.
-    pub fn skipped_between(&self, from: Timestamp, to: Timestamp) -> SignedDuration {
+    fn skipped_between(&self, from: Timestamp, to: Timestamp) -> SignedDuration {
         let overlap = |(start, end): &(Timestamp, Timestamp)| {
             let span = (*end).min(to).duration_since((*start).max(from));
             span.max(SignedDuration::ZERO)

@@ -244,6 +244,8 @@ impl Dock {
                 if let Some(last) = view.totals()?.last_at {
                     self.elapsed.skip(last, now);
                 }
+                // What is dated later than this start was before it all the same.
+                self.elapsed.set_back(now);
                 step.fact(started.fact);
                 started.repairs.into_iter().for_each(|fact| step.fact(fact));
             }

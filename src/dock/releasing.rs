@@ -251,7 +251,7 @@ impl Dock {
                 verdict: s.verdict,
                 plain: s.plain,
                 // Time that the clock only jumped over makes nothing older.
-                at: s.at.saturating_add(self.elapsed.skipped_between(s.at, now)).unwrap_or(s.at),
+                at: self.elapsed.since(s.at, now),
             }),
             receipt,
             described: sealed.is_some_and(|s| s.seq < recording.described_before),

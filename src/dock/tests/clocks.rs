@@ -101,6 +101,50 @@ fn a_clock_set_back_a_year_delays_releases_and_stops_no_copy_and_no_upload() {
 }
 
 #[test]
+fn a_clock_set_back_puts_a_release_off_by_the_whole_age_and_not_by_the_jump() {
+    let mut world = aged();
+    world.dock("1", "C1");
+    world.run();
+    let right = world.now - SignedDuration::from_hours(24 * 40);
+    jump(&mut world, right);
+    world.pass(3540);
+    assert_eq!(world.stage("C1", FIRST), Stage::Receipted);
+    world.pass(120);
+    assert_eq!(world.stage("C1", FIRST), Stage::Released);
+}
+
+#[test]
+fn a_start_with_a_clock_set_back_long_ago_counts_from_the_start() {
+    let mut world = aged();
+    world.dock("1", "C1");
+    world.run();
+    let right = world.now - SignedDuration::from_hours(24 * 40);
+    jump(&mut world, right);
+    world.pass(600);
+    world.crash(0);
+    world.pass(3540);
+    assert_eq!(world.stage("C1", FIRST), Stage::Receipted);
+    world.pass(120);
+    assert_eq!(world.stage("C1", FIRST), Stage::Released);
+}
+
+#[test]
+fn a_clock_set_back_after_the_first_read_does_not_keep_a_file_from_its_second() {
+    let still_min = SignedDuration::from_secs(30);
+    let release = Policy { still_min, ..settings().release };
+    let mut world = World::with(Settings { release, ..settings() }, 1);
+    let mut camera = Camera::bare("C1", "clip-folders");
+    camera.put("A1_C1_20260314T221503Z/clip_001.mp4", b"clip");
+    world.add(camera).dock("1", "C1");
+    world.run();
+    let right = world.now - SignedDuration::from_hours(24 * 40);
+    jump(&mut world, right);
+    assert_eq!(world.left("C1").len(), 1, "it has not held still for long enough");
+    world.pass(300);
+    assert!(world.left("C1").is_empty(), "{:?}", world.left("C1"));
+}
+
+#[test]
 fn a_jump_that_is_taken_back_stops_no_clock() {
     let mut world = aged();
     world.dock("1", "C1");
