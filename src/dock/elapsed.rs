@@ -2,9 +2,9 @@
 //!
 //! The rules hear the time about once a second. A step forward much longer than that is a clock
 //! that was set (or a dock that was off): what it skipped does not count towards the age of
-//! anything, so no jump ever hastens a release. Nor does a clock that is set back put one off by
-//! more than it has to: what was sealed by a time that is still to come is at least as old as that
-//! setting.
+//! anything, so no jump ever hastens a release. A clock that is set back puts one off, but by less
+//! than twice its wait: what is dated later than now is at least as old as that setting. Only what
+//! has not waited long enough when the clock comes to its date again begins anew there.
 
 use jiff::{SignedDuration, Timestamp};
 
