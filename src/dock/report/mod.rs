@@ -7,11 +7,13 @@ mod cameras;
 mod concerns;
 mod find;
 mod light;
+mod log_damage;
 mod marks;
 mod page;
 mod reconcile;
 mod rows;
 mod status;
+mod stays;
 mod why;
 mod why_place;
 
