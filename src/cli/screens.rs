@@ -412,7 +412,11 @@ fn shortened(text: &str) -> String {
 pub fn doctor(findings: &[Finding]) -> String {
     let mut out = String::new();
     for finding in findings {
-        let mark = if finding.fine { "ok" } else { "!!" };
+        let mark = match (finding.fine, finding.warning) {
+            (true, false) => "ok",
+            (true, true) => "! ",
+            (false, _) => "!!",
+        };
         out.push_str(&format!("{mark}  {}: {}\n", finding.what, finding.words));
         if let Some(next) = &finding.next {
             out.push_str(&format!("    -> {next}\n"));

@@ -12,7 +12,7 @@ use crate::{
         Dock, StoreTrouble,
         report::{self, BayReport, Concern, ConcernKind, Light},
     },
-    journal::{Journal, JournalView},
+    journal::{Accepted, Journal, JournalView},
     spool::{FolderSpool, Spool as _},
     store::{Distrust, Fault, Probe, Store as _},
     types::BayName,
@@ -20,12 +20,19 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
+/// Accepted damages that are named one by one.
+const ACCEPTED_MAX: usize = 4;
+
 /// One thing looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// What was looked at.
     pub what: String,
+    /// Nothing is to be done.
     pub fine: bool,
+    /// Fine, and still not as it should be: somebody has accepted it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warning: bool,
     pub words: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
@@ -33,11 +40,16 @@ pub struct Finding {
 
 impl Finding {
     fn fine(what: &str, words: impl Into<String>) -> Self {
-        Self { what: what.into(), fine: true, words: words.into(), next: None }
+        Self { what: what.into(), fine: true, warning: false, words: words.into(), next: None }
     }
 
     fn bad(what: &str, words: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { what: what.into(), fine: false, words: words.into(), next: Some(next.into()) }
+        let (what, words, next) = (what.into(), words.into(), Some(next.into()));
+        Self { what, fine: false, warning: false, words, next }
+    }
+
+    fn warning(what: &str, words: impl Into<String>) -> Self {
+        Self { warning: true, ..Self::fine(what, words) }
     }
 }
 
@@ -118,10 +130,10 @@ impl Doctor {
                     ),
                 )
             }
-            (None, None) => {
-                let head = self.journal.head();
-                Finding::fine("custody log", format!("whole, line {}", head.seq))
-            }
+            (None, None) => match self.journal.accepted() {
+                Ok(accepted) => undamaged(self.journal.head().seq, &accepted),
+                Err(error) => Finding::bad("custody log", chain(&error), "look at the dock's disk"),
+            },
         }
     }
 
@@ -278,6 +290,30 @@ impl Doctor {
             }
         };
         self.config.bays.iter().map(look).collect()
+    }
+}
+
+/// A custody log with no damage but what people have accepted, which `custody verify` still finds.
+fn undamaged(last_seq: u64, accepted: &[Accepted]) -> Finding {
+    let named = accepted.iter().take(ACCEPTED_MAX).map(|Accepted { damage, by, at, reason }| {
+        let (first, last) = (damage.first_seq, damage.last_seq);
+        let lines = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        format!("{lines} (accepted by {by} at {at:.0}: {reason})")
+    });
+    let named: Vec<_> = named.collect();
+    let more = match accepted.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match named.is_empty() {
+        true => Finding::fine("custody log", format!("whole, line {last_seq}")),
+        false => Finding::warning(
+            "custody log",
+            format!(
+                "damaged at lines {}{more}; releasing goes on; its last line is {last_seq}",
+                named.join(", ")
+            ),
+        ),
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Pure reading; every struct is what `--json` prints.
 
+mod away;
 mod battery;
 mod cameras;
 mod concerns;
@@ -17,6 +18,7 @@ mod stays;
 mod why;
 mod why_place;
 
+pub use away::away_words;
 pub use battery::needs_power;
 pub use cameras::{CameraRow, camera_rows};
 pub use concerns::{Concern, ConcernKind, concerns, gap_words, verdict_words};

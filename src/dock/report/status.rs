@@ -4,6 +4,7 @@ use super::super::{
     Dock, IndexBroken, Records, Stage, View,
     machine::Work,
     report::{
+        away::away_words,
         battery,
         concerns::{Concern, concerns},
         light::{Light, Take, files_of, light},
@@ -262,6 +263,8 @@ pub fn status(
             let mut problems = problems(dock, &totals, &bays, paused.as_deref(), now);
             problems.extend(clock_problems(dock, view)?);
             problems.extend(marks::problems(dock, &totals, now, view)?);
+            let shown: Vec<_> = bays.iter().filter_map(|bay| bay.camera.as_ref()).collect();
+            problems.extend(away_words(view, &shown)?);
             problems
         },
         paused,
