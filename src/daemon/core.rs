@@ -368,3 +368,17 @@ fn loudly(facts: &[NewFact]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_accepts_damage_hears_of_the_next() {
+        assert_eq!(after_accepting(None), "; releasing goes on");
+        let words = "lines 20 to 21 are missing".to_owned();
+        let next = LogDamage { first_seq: 20, last_seq: 21, words };
+        let said = after_accepting(Some(&next));
+        assert!(said.contains("nothing is released") && said.contains("accept 20 "), "{said}");
+    }
+}

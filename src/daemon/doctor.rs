@@ -334,3 +334,31 @@ fn checks(probe: &Probe) -> String {
         false => format!("it checks {}", found.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Damage;
+
+    fn accepted(first_seq: u64, last_seq: u64) -> Accepted {
+        let (file, words) = ("custody-2026-03-01-001.jsonl".into(), "lines are missing".into());
+        Accepted {
+            damage: Damage { file, line: 0, first_seq, last_seq, words, proved: None },
+            by: "user:ann".parse().unwrap(),
+            at: "2026-03-01T12:00:00Z".parse().unwrap(),
+            reason: "disk replaced".into(),
+        }
+    }
+
+    #[test]
+    fn a_log_with_accepted_damage_is_not_called_whole() {
+        assert_eq!(undamaged(9, &[]), Finding::fine("custody log", "whole, line 9"));
+        let one = undamaged(40, &[accepted(8, 9)]);
+        assert!(one.fine && one.warning, "{one:?}");
+        assert!(one.words.starts_with("damaged at lines 8 to 9 (accepted by user:ann"), "{one:?}");
+        assert!(one.words.contains("disk replaced") && !one.words.contains("whole"), "{one:?}");
+        let many = undamaged(400, &(1..=9).map(|n| accepted(20 * n, 20 * n)).collect::<Vec<_>>());
+        assert!(many.words.contains("80 (accepted") && !many.words.contains("100 ("), "{many:?}");
+        assert!(many.words.contains("and 5 more; releasing goes on"), "{many:?}");
+    }
+}

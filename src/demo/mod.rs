@@ -204,17 +204,17 @@ fn segments(work: &Workspace) -> Result<Vec<SegmentRow>, Complaint> {
 /// All that is known of each bay's camera and is no trouble: a bay tells a few of it only, and
 /// nobody can be asked for the rest once the daemon has ended.
 fn noted(work: &Workspace, status: &StatusReport) -> Result<Vec<String>, Complaint> {
-    let mut client = Client::connect(work.socket())?;
     let mut noted = Vec::new();
     for bay in status.bays.iter().filter(|bay| !bay.notes.is_empty()) {
         let Some(camera) = &bay.camera else {
             // An empty card: first what the bay says, then each thing that was left out.
-            let why: Explanation = client.ask(&Request::WhyBay { bay: bay.bay.clone() })?;
+            let request = Request::WhyBay { bay: bay.bay.clone() };
+            let why: Explanation = Client::connect(work.socket())?.ask(&request)?;
             noted.extend(why.because.into_iter().skip(1));
             continue;
         };
-        let balances: Vec<CameraBalance> =
-            client.ask(&Request::Reconcile { camera: Some(camera.clone()) })?;
+        let request = Request::Reconcile { camera: Some(camera.clone()) };
+        let balances: Vec<CameraBalance> = Client::connect(work.socket())?.ask(&request)?;
         let notes = balances.into_iter().flat_map(|balance| balance.notes);
         // What is a problem is said as one.
         let notes = notes.filter(|n| !status.problems.iter().any(|p| p.ends_with(n.as_str())));
