@@ -352,6 +352,8 @@ pub struct Release {
     pub age_hours_min: u32,
     /// Segments without a digest from the camera: erase after a second, equal read.
     pub erase_unverified: bool,
+    /// Seconds between the two reads of a file without a digest from the camera.
+    pub still_seconds_min: u32,
     pub read_again_before_erase: bool,
 }
 
@@ -362,6 +364,7 @@ impl Default for Release {
             receipt_level_min: ReceiptLevel::ReadBack,
             age_hours_min: 0,
             erase_unverified: true,
+            still_seconds_min: 30,
             read_again_before_erase: true,
         }
     }

@@ -305,6 +305,7 @@ pub(super) fn release(mut s: Section<'_>) -> Release {
         receipt_level_min: s.word("receipt_level_min", LEVELS, default.receipt_level_min),
         age_hours_min: s.number("age_hours_min", 0..=8760, default.age_hours_min),
         erase_unverified: s.flag("erase_unverified", default.erase_unverified),
+        still_seconds_min: s.number("still_seconds_min", 0..=3600, default.still_seconds_min),
         read_again_before_erase: s.flag("read_again_before_erase", default.read_again_before_erase),
     };
     s.finish();

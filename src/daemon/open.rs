@@ -364,6 +364,7 @@ fn settings(config: &Config) -> Result<Settings, DaemonError> {
             level_min: config.release.receipt_level_min,
             age_min: hours(config.release.age_hours_min),
             erase_unverified: config.release.erase_unverified,
+            still_min: SignedDuration::from_secs(config.release.still_seconds_min.into()),
             reread: config.release.read_again_before_erase,
         },
         key_prefix: config.store.prefix.clone(),

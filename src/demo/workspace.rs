@@ -196,6 +196,10 @@ impl Workspace {
         config.cameras.profiles_dir = self.path("profiles");
         config.cameras.keys_dir = self.path("camera-keys");
         config.cameras.poll_interval_ms = 100;
+        // Simulated cameras were written to the end before they are docked.
+        if args.cameras.is_empty() {
+            config.release.still_seconds_min = 0;
+        }
         // A laptop's disk is not a dock's: what does not fit waits, which is worth seeing too.
         config.spool.bytes_max = 16 << 30;
         config.spool.reserve_bytes = 256 << 20;

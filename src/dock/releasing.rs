@@ -129,7 +129,7 @@ impl Dock {
                     pass.from = Some(key::candidate(&camera, id));
                     break;
                 }
-                Decision::Stay(obstacles) => pass.pending |= obstacles.iter().any(is_pending),
+                Decision::Stay(obstacles) => pass.pending |= is_pending(&obstacles),
             }
             pass.from = Some(after);
             if permits.len() == ERASE_MAX {
@@ -435,8 +435,14 @@ fn signs_what_is_there(segment: &Segment, view: &dyn View) -> Result<bool, Index
 }
 
 /// What the dock's own work is about to change; a hold or a minimum age is not.
-fn is_pending(obstacle: &Obstacle) -> bool {
-    matches!(obstacle, Obstacle::NoReceipt | Obstacle::NotDescribed | Obstacle::NotSealed)
+/// Whether there is work to come on this file.
+fn is_pending(obstacles: &[Obstacle]) -> bool {
+    let unfinished = |o: &Obstacle| {
+        matches!(o, Obstacle::NoReceipt | Obstacle::NotDescribed | Obstacle::NotSealed)
+    };
+    let still = |o: &Obstacle| matches!(o, Obstacle::NotStillYet { .. });
+    obstacles.iter().any(unfinished)
+        || obstacles.iter().any(still) && obstacles.iter().all(Obstacle::passes_by_itself)
 }
 
 fn releasing(permit: &Approval) -> Fact {

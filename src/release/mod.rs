@@ -25,6 +25,9 @@ pub struct Policy {
     pub age_min: SignedDuration,
     /// Whether a segment without a digest of its camera may go after two equal reads.
     pub erase_unverified: bool,
+    /// How long a file without a digest of its camera must have held still: the time between the
+    /// read it was sealed from and the second one. One that is still being written is longer then.
+    pub still_min: SignedDuration,
     /// Whether a file is read whole once more, and compared with what was sealed, immediately
     /// before it is erased.
     pub reread: bool,
@@ -83,6 +86,7 @@ pub enum Obstacle {
     ReceiptTooWeak { level: ReceiptLevel, wanted: ReceiptLevel },
     NotDescribed,
     UnverifiedStays,
+    NotStillYet { until: Timestamp },
     SecondReadMissing,
     SecondReadDiffers,
     Held(String),
@@ -101,6 +105,7 @@ impl Obstacle {
             Self::NotSealed
                 | Self::NoReceipt
                 | Self::NotDescribed
+                | Self::NotStillYet { .. }
                 | Self::SecondReadMissing
                 | Self::NeededByOthers
                 | Self::TooYoung { .. }
@@ -137,6 +142,7 @@ impl Obstacle {
             Self::NotSealed
             | Self::NoReceipt
             | Self::NotDescribed
+            | Self::NotStillYet { .. }
             | Self::SecondReadMissing
             | Self::NeededByOthers
             | Self::TooYoung { .. } => "nothing: it passes by itself",
@@ -160,6 +166,9 @@ impl fmt::Display for Obstacle {
             }
             Self::NotDescribed => f.write_str("the recording's description is not stored yet"),
             Self::UnverifiedStays => f.write_str("its camera gave no digest to compare with"),
+            Self::NotStillYet { until } => {
+                write!(f, "it may still be written: it is read a second time after {until}")
+            }
             Self::SecondReadMissing => f.write_str("the second, independent read is still to come"),
             Self::SecondReadDiffers => f.write_str("a second read of the camera gave other bytes"),
             Self::Held(reason) => write!(f, "it is held: {reason}"),
@@ -223,8 +232,9 @@ pub const CONDITIONS: &[(&str, Check)] = &[
     }),
 ];
 
-fn digest_matched(policy: &Policy, e: &Evidence<'_>, _: Timestamp) -> Result<(), Obstacle> {
+fn digest_matched(policy: &Policy, e: &Evidence<'_>, now: Timestamp) -> Result<(), Obstacle> {
     let Some(sealed) = e.sealed else { return Err(Obstacle::NotSealed) };
+    let still_from = sealed.at.saturating_add(policy.still_min).unwrap_or(Timestamp::MAX);
     if sealed.plain.size != e.segment.source.size {
         return Err(Obstacle::DigestDiffers);
     }
@@ -236,6 +246,7 @@ fn digest_matched(policy: &Policy, e: &Evidence<'_>, _: Timestamp) -> Result<(),
         }
         (Verdict::Unverified, None) if !policy.erase_unverified => Err(Obstacle::UnverifiedStays),
         (Verdict::Unverified, None) => match e.second_read {
+            None if now < still_from => Err(Obstacle::NotStillYet { until: still_from }),
             None => Err(Obstacle::SecondReadMissing),
             Some(read) if read == sealed.plain => Ok(()),
             Some(_) => Err(Obstacle::SecondReadDiffers),

@@ -10,6 +10,7 @@ fn policy() -> Policy {
         level_min: ReceiptLevel::ReadBack,
         age_min: SignedDuration::from_hours(1),
         erase_unverified: true,
+        still_min: SignedDuration::from_secs(30),
         reread: true,
     }
 }
@@ -139,6 +140,14 @@ fn without_a_digest_two_equal_reads_are_needed() {
     let (bare, receipt) = (segment(None), receipt());
     let once = good(&bare, &receipt);
     assert_eq!(evaluate(&policy(), &once, at(7200)), Decision::ReadAgain);
+    // Two reads in one breath say nothing about a file that is still being written.
+    let now = Policy { age_min: SignedDuration::ZERO, ..policy() };
+    let until = at(30);
+    assert_eq!(
+        evaluate(&now, &once, at(29)),
+        Decision::Stay(vec![Obstacle::NotStillYet { until }])
+    );
+    assert_eq!(evaluate(&now, &once, until), Decision::ReadAgain);
     let twice = Evidence { second_read: Some(hashed()), ..once.clone() };
     assert!(matches!(evaluate(&policy(), &twice, at(7200)), Decision::Release(_)));
     let other = Hashed { size: 3, sha256: Sha256Digest([1; 32]) };

@@ -192,6 +192,7 @@ impl Dock {
              [api]\nsocket = \"{root}/api.sock\"\n\
              [cameras]\nprofiles_dir = \"{root}/profiles\"\nkeys_dir = \"{root}/keys\"\n\
              poll_interval_ms = 100\n\
+             [release]\nstill_seconds_min = 0\n\
              [seal]\nrecipients = [\"{recipient}\"]\n\
              [spool]\nbytes_max = 4294967296\nreserve_bytes = 67108864\n\
              [store]\nendpoint = \"https://{address}\"\nbucket = \"evidence\"\n\

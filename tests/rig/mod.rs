@@ -190,6 +190,7 @@ impl Rig {
         config.cameras.profiles_dir = self.path("profiles");
         config.cameras.keys_dir = self.path("camera-keys");
         config.cameras.poll_interval_ms = 100;
+        config.release.still_seconds_min = 0;
         config.spool.reserve_bytes = 64 << 20;
         config.bays = (1..).zip(cameras).map(|(number, folder)| bay(number, folder)).collect();
         tune(&mut config);

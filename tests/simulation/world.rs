@@ -119,6 +119,7 @@ fn settings(bays: usize, dice: &mut Dice) -> Settings {
                 SignedDuration::ZERO
             },
             erase_unverified: true,
+            still_min: SignedDuration::ZERO,
             reread: dice.permille(700),
         },
         key_prefix: String::new(),

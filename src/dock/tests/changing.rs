@@ -3,15 +3,17 @@
 
 use super::{
     camera::{Camera, path},
-    world::World,
+    world::{World, settings},
 };
 use crate::{
     dock::{
-        Stage,
+        Settings, Stage,
         report::{self, BayReport, Light},
     },
+    release::Policy,
     types::{Sha256Digest, fact::Fact},
 };
+use jiff::SignedDuration;
 
 const CLIP: &str = "A1_C1_20260314T221503Z/clip_001.mp4";
 
@@ -52,6 +54,28 @@ fn swap(world: &mut World, bytes: &[u8], inode: u32) {
     let file = world.camera("C1").files.get_mut(&path(CLIP)).unwrap();
     assert_eq!(file.bytes.len(), bytes.len());
     (file.bytes, file.inode) = (bytes.to_vec(), inode);
+}
+
+#[test]
+fn a_file_that_is_still_being_written_is_not_erased_between_two_writes() {
+    let still_min = SignedDuration::from_secs(30);
+    let release = Policy { still_min, ..settings().release };
+    let mut world = World::with(Settings { release, ..settings() }, 1);
+    let mut camera = Camera::bare("C1", "clip-folders");
+    camera.put(CLIP, b"0");
+    world.add(camera).dock("1", "C1");
+    // Every 18 s a little more comes; each version, if it was copied, is stored long before.
+    for length in 2..30 {
+        (0..3).for_each(|_| world.pass(6));
+        assert_ne!(light(&world).light, Light::Green, "{length}");
+        let camera = world.camera("C1");
+        assert!(camera.files.contains_key(&path(CLIP)), "erased with {length} writes to come");
+        camera.put(CLIP, &vec![b'0'; length]);
+    }
+    world.pass(600);
+    world.settle();
+    assert!(stored(&world, &[b'0'; 29]), "what it came to in the end is at the store");
+    assert!(world.camera("C1").files.is_empty(), "and then it may go");
 }
 
 // --- replaced behind the dock's back ---

@@ -132,6 +132,7 @@ pub fn settings() -> Settings {
             level_min: ReceiptLevel::ReadBack,
             age_min: SignedDuration::ZERO,
             erase_unverified: true,
+            still_min: SignedDuration::ZERO,
             reread: true,
         },
         key_prefix: String::new(),

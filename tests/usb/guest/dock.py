@@ -149,6 +149,7 @@ secret_key_file = "{KEYS}/secret"
 ca_file = "{KEYS}/ca.pem"
 [release]
 enabled = {str(self.release).lower()}
+still_seconds_min = 1
 {self.more}
 """
         for name, lines in self.bays.items():
