@@ -8,13 +8,13 @@ use crate::{
     clock::Clock,
     daemon::{Core, Doctor, Progress, Stopping},
     dock::{
-        Command, IndexBroken, View,
+        Command, IndexBroken, Records as _, View,
         report::{self, Filter, Page, Span},
     },
     journal::Journal,
     metrics::{self, VitalsError},
     spool::{FolderSpool, Spool as _},
-    types::ObjectId,
+    types::{CameraId, ObjectId},
 };
 use serde::Serialize;
 use serde_json::{Value, value::RawValue};
@@ -220,8 +220,7 @@ async fn reply(api: &Api, peer: &Peer, request: Request) -> Result<Value, Refusa
             let answer = core
                 .look(move |dock, view| report::explain_camera(dock, &id, &at, now, view))
                 .await??;
-            let what = format!("camera {camera} was never docked here");
-            known(answer, what, "`bwvdock reconcile` lists every camera this dock knows")
+            answer.map_or_else(|| Err(never_docked(&camera)), json)
         }
         Request::WhyNamed { name } => {
             let (at, core) = (at(), &api.core);
@@ -235,11 +234,11 @@ async fn reply(api: &Api, peer: &Peer, request: Request) -> Result<Value, Refusa
             json(api.core.look(move |dock, view| report::dry_run(dock, now, view, span)).await??)
         }
         Request::Recordings { filter } => {
-            let filter = bounded(filter);
+            let filter = bounded(api, filter)?;
             look(api, move |view| report::recording_rows(view, &filter)).await
         }
         Request::Segments { filter } => {
-            let filter = bounded(filter);
+            let filter = bounded(api, filter)?;
             look(api, move |view| report::segment_rows(view, &filter)).await
         }
         Request::Queue { offset, limit } => {
@@ -254,10 +253,7 @@ async fn reply(api: &Api, peer: &Peer, request: Request) -> Result<Value, Refusa
             let balances = look(api, move |view| report::reconcile(view, camera.as_ref())).await?;
             match named {
                 // Nothing to balance must not look like a clean account.
-                Some(id) if balances == Value::Array(Vec::new()) => Err(Refusal::new(
-                    format!("camera {id} was never docked here"),
-                    "`bwvdock reconcile` lists every camera this dock knows",
-                )),
+                Some(id) if balances == Value::Array(Vec::new()) => Err(never_docked(&id)),
                 _ => Ok(balances),
             }
         }
@@ -279,8 +275,22 @@ fn known(answer: Option<report::Explanation>, what: String, next: &str) -> Resul
     answer.map_or_else(|| Err(Refusal::new(what, next)), json)
 }
 
-fn bounded(filter: Filter) -> Filter {
-    Filter { limit: filter.limit.min(ROWS_MAX), ..filter }
+fn never_docked(camera: &CameraId) -> Refusal {
+    Refusal::new(
+        format!("camera {camera} was never docked here"),
+        "`bwvdock reconcile` lists every camera this dock knows",
+    )
+}
+
+/// As many rows as an answer holds. No rows of a camera that nobody knows must not look like an
+/// account of one that is empty.
+fn bounded(api: &Api, filter: Filter) -> Result<Filter, Refusal> {
+    if let Some(camera) = &filter.camera
+        && api.journal.view().camera(camera)?.is_none()
+    {
+        return Err(never_docked(camera));
+    }
+    Ok(Filter { limit: filter.limit.min(ROWS_MAX), ..filter })
 }
 
 fn command_of(request: Request) -> Command {

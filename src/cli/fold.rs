@@ -93,7 +93,7 @@ fn hang(line: &str, columns: usize, out: &mut String) {
 /// Where the words of a line begin: behind its blanks and the mark of a list.
 fn indent_of(line: &str) -> usize {
     let mut at = line.len() - line.trim_start_matches(' ').len();
-    for mark in ["! - ", "- ", "-> ", "! ", "!!  ", "ok  "] {
+    for mark in ["! - ", "- ", "-> ", "!   ", "! ", "!!  ", "ok  "] {
         if line[at..].starts_with(mark) {
             at += mark.len();
             return at;

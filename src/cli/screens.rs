@@ -312,7 +312,8 @@ pub fn reconcile(rows: &[CameraBalance]) -> String {
     ];
     let table = table(&header, &[2, 3, 4, 5, 6, 7, 8, 9, 10], cells);
     let mut out = none(table, "No camera was ever docked here.");
-    let tells = |c: &&CameraBalance| !(c.concerns.is_empty() && c.notes.is_empty());
+    let tells =
+        |c: &&CameraBalance| !(c.concerns.is_empty() && c.notes.is_empty() && c.outstanding == 0);
     rows.iter().filter(tells).for_each(|c| out.push_str(&concerns(c)));
     out
 }
@@ -320,6 +321,17 @@ pub fn reconcile(rows: &[CameraBalance]) -> String {
 /// What of a camera needs or needed a person, each with what became of it.
 fn concerns(balance: &CameraBalance) -> String {
     let mut out = format!("\nCamera {}:\n", balance.camera);
+    if balance.not_copied > 0 {
+        let when = if balance.docked { "not copied yet" } else { "not back yet: dock the camera" };
+        let files = count(balance.not_copied, "file", "files");
+        out.push_str(&format!("  - outstanding: {files} on the camera, {when}\n"));
+    }
+    if balance.in_spool > 0 {
+        let files = count(balance.in_spool, "file", "files");
+        out.push_str(&format!(
+            "  - outstanding: {files} in the dock's spool, waiting for the store\n"
+        ));
+    }
     for concern in &balance.concerns {
         let mark = if concern.is_open() { "!" } else { " " };
         out.push_str(&format!("{mark} - {}\n", concern.words));
@@ -412,7 +424,11 @@ fn shortened(text: &str) -> String {
 pub fn doctor(findings: &[Finding]) -> String {
     let mut out = String::new();
     for finding in findings {
-        let mark = if finding.fine { "ok" } else { "!!" };
+        let mark = match (finding.fine, finding.warning) {
+            (true, false) => "ok",
+            (true, true) => "! ",
+            (false, _) => "!!",
+        };
         out.push_str(&format!("{mark}  {}: {}\n", finding.what, finding.words));
         if let Some(next) = &finding.next {
             out.push_str(&format!("    -> {next}\n"));

@@ -183,7 +183,7 @@ impl Loop {
         let now = self.doors.clock.now();
         let mut whole = Step::default();
         let mut waiting: Vec<oneshot::Sender<()>> = Vec::new();
-        let mut replies: Vec<(oneshot::Sender<Reply>, Reply)> = Vec::new();
+        let mut replies: Vec<(oneshot::Sender<Reply>, Reply, bool)> = Vec::new();
         let mut looks: Vec<Look> = Vec::new();
         let mut stop = false;
         for message in batch {
@@ -194,9 +194,10 @@ impl Loop {
                     waiting.push(durable);
                 }
                 Message::Ask { actor, command, reply } => {
+                    let accepts = matches!(command, Command::AcceptDamage { .. });
                     let mut step = self.handle(now, Event::Asked { actor, command }, view)?;
                     let answer = step.reply.take().unwrap_or_else(|| Ok(String::new()));
-                    replies.push((reply, answer));
+                    replies.push((reply, answer, accepts));
                     add(&mut whole, step);
                 }
                 Message::Look(look) => looks.push(look),
@@ -209,7 +210,13 @@ impl Loop {
         self.carry_out(now, whole)?;
         // Whoever waits may have gone away meanwhile; nobody else minds.
         waiting.into_iter().for_each(|durable| durable.send(()).unwrap_or_default());
-        replies.into_iter().for_each(|(reply, answer)| drop(reply.send(answer)));
+        for (reply, answer, accepts) in replies {
+            let answer = answer.map(|words| match accepts {
+                true => words + &after_accepting(self.dock.journal_damage()),
+                false => words,
+            });
+            drop(reply.send(answer));
+        }
         looks.into_iter().for_each(|look| look(&self.dock, view));
         Ok(stop)
     }
@@ -264,6 +271,18 @@ impl Loop {
                 self.doors.perform(action, |bay| bays.get(bay).map(|bay| bay.camera.clone()));
             }
         }
+    }
+}
+
+/// What the answer to an acceptance ends with, now that the log was looked at again.
+fn after_accepting(left: Option<&LogDamage>) -> String {
+    match left {
+        None => "; releasing goes on".into(),
+        Some(LogDamage { first_seq, words, .. }) => format!(
+            "; but there is more damage, from line {first_seq} on ({words}), and nothing is \
+             released until people have looked at that too: `bwvdock custody accept {first_seq} \
+             --reason WHY`"
+        ),
     }
 }
 
@@ -347,5 +366,19 @@ fn loudly(facts: &[NewFact]) {
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_accepts_damage_hears_of_the_next() {
+        assert_eq!(after_accepting(None), "; releasing goes on");
+        let words = "lines 20 to 21 are missing".to_owned();
+        let next = LogDamage { first_seq: 20, last_seq: 21, words };
+        let said = after_accepting(Some(&next));
+        assert!(said.contains("nothing is released") && said.contains("accept 20 "), "{said}");
     }
 }

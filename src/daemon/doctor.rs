@@ -12,7 +12,7 @@ use crate::{
         Dock, StoreTrouble,
         report::{self, BayReport, Concern, ConcernKind, Light},
     },
-    journal::{Journal, JournalView},
+    journal::{Accepted, Journal, JournalView},
     spool::{FolderSpool, Spool as _},
     store::{Distrust, Fault, Probe, Store as _},
     types::BayName,
@@ -20,12 +20,19 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
+/// Accepted damages that are named one by one.
+const ACCEPTED_MAX: usize = 4;
+
 /// One thing looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// What was looked at.
     pub what: String,
+    /// Nothing is to be done.
     pub fine: bool,
+    /// Fine, and still not as it should be: somebody has accepted it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warning: bool,
     pub words: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
@@ -33,11 +40,16 @@ pub struct Finding {
 
 impl Finding {
     fn fine(what: &str, words: impl Into<String>) -> Self {
-        Self { what: what.into(), fine: true, words: words.into(), next: None }
+        Self { what: what.into(), fine: true, warning: false, words: words.into(), next: None }
     }
 
     fn bad(what: &str, words: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { what: what.into(), fine: false, words: words.into(), next: Some(next.into()) }
+        let (what, words, next) = (what.into(), words.into(), Some(next.into()));
+        Self { what, fine: false, warning: false, words, next }
+    }
+
+    fn warning(what: &str, words: impl Into<String>) -> Self {
+        Self { warning: true, ..Self::fine(what, words) }
     }
 }
 
@@ -118,10 +130,10 @@ impl Doctor {
                     ),
                 )
             }
-            (None, None) => {
-                let head = self.journal.head();
-                Finding::fine("custody log", format!("whole, line {}", head.seq))
-            }
+            (None, None) => match self.journal.accepted() {
+                Ok(accepted) => undamaged(self.journal.head().seq, &accepted),
+                Err(error) => Finding::bad("custody log", chain(&error), "look at the dock's disk"),
+            },
         }
     }
 
@@ -281,6 +293,30 @@ impl Doctor {
     }
 }
 
+/// A custody log with no damage but what people have accepted, which `custody verify` still finds.
+fn undamaged(last_seq: u64, accepted: &[Accepted]) -> Finding {
+    let named = accepted.iter().take(ACCEPTED_MAX).map(|Accepted { damage, by, at, reason }| {
+        let (first, last) = (damage.first_seq, damage.last_seq);
+        let lines = if first == last { first.to_string() } else { format!("{first} to {last}") };
+        format!("{lines} (accepted by {by} at {at:.0}: {reason})")
+    });
+    let named: Vec<_> = named.collect();
+    let more = match accepted.len() - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match named.is_empty() {
+        true => Finding::fine("custody log", format!("whole, line {last_seq}")),
+        false => Finding::warning(
+            "custody log",
+            format!(
+                "damaged at lines {}{more}; releasing goes on; its last line is {last_seq}",
+                named.join(", ")
+            ),
+        ),
+    }
+}
+
 /// What a store was seen to check, in words.
 fn checks(probe: &Probe) -> String {
     let seen = &probe.enforces;
@@ -296,5 +332,33 @@ fn checks(probe: &Probe) -> String {
     match found.is_empty() {
         true => "it checks nothing, so every object is read back".into(),
         false => format!("it checks {}", found.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Damage;
+
+    fn accepted(first_seq: u64, last_seq: u64) -> Accepted {
+        let (file, words) = ("custody-2026-03-01-001.jsonl".into(), "lines are missing".into());
+        Accepted {
+            damage: Damage { file, line: 0, first_seq, last_seq, words, proved: None },
+            by: "user:ann".parse().unwrap(),
+            at: "2026-03-01T12:00:00Z".parse().unwrap(),
+            reason: "disk replaced".into(),
+        }
+    }
+
+    #[test]
+    fn a_log_with_accepted_damage_is_not_called_whole() {
+        assert_eq!(undamaged(9, &[]), Finding::fine("custody log", "whole, line 9"));
+        let one = undamaged(40, &[accepted(8, 9)]);
+        assert!(one.fine && one.warning, "{one:?}");
+        assert!(one.words.starts_with("damaged at lines 8 to 9 (accepted by user:ann"), "{one:?}");
+        assert!(one.words.contains("disk replaced") && !one.words.contains("whole"), "{one:?}");
+        let many = undamaged(400, &(1..=9).map(|n| accepted(20 * n, 20 * n)).collect::<Vec<_>>());
+        assert!(many.words.contains("80 (accepted") && !many.words.contains("100 ("), "{many:?}");
+        assert!(many.words.contains("and 5 more; releasing goes on"), "{many:?}");
     }
 }

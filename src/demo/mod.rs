@@ -13,7 +13,9 @@ use crate::{
     api::{self, Client, ClientError, Request},
     cli::{Complaint, Exit},
     daemon::chain,
-    dock::report::{Filter, Light, Page, SegmentRow, Span, StatusReport},
+    dock::report::{
+        CameraBalance, Explanation, Filter, Light, Page, SegmentRow, Span, StatusReport,
+    },
 };
 use clap::Args;
 use std::{
@@ -115,9 +117,11 @@ pub fn run(args: DemoArgs, as_json: bool) -> Result<Exit, Complaint> {
     drop(client);
     let rows = segments(&work)?;
     let rule = all(&work, |Span { offset, limit }| Request::DryRun { offset, limit })?;
+    let noted = noted(&work, &status)?;
     // The log is complete, and checked, only when its writer has ended.
     daemon.stop();
-    let summary = summary::Summary::make(&work, &status, &rows, &rule, took, args.store.is_some())?;
+    let summary =
+        summary::Summary::make(&work, &status, (&rows, &rule), noted, took, args.store.is_some())?;
     drop(vault);
     let fine = summary.complete;
     summary.print(as_json);
@@ -195,6 +199,28 @@ fn segments(work: &Workspace) -> Result<Vec<SegmentRow>, Complaint> {
         filter: Filter { offset, limit, ..Filter::default() },
     })?;
     Ok(page.rows)
+}
+
+/// All that is known of each bay's camera and is no trouble: a bay tells a few of it only, and
+/// nobody can be asked for the rest once the daemon has ended.
+fn noted(work: &Workspace, status: &StatusReport) -> Result<Vec<String>, Complaint> {
+    let mut noted = Vec::new();
+    for bay in status.bays.iter().filter(|bay| !bay.notes.is_empty()) {
+        let Some(camera) = &bay.camera else {
+            // An empty card: first what the bay says, then each thing that was left out.
+            let request = Request::WhyBay { bay: bay.bay.clone() };
+            let why: Explanation = Client::connect(work.socket())?.ask(&request)?;
+            noted.extend(why.because.into_iter().skip(1));
+            continue;
+        };
+        let request = Request::Reconcile { camera: Some(camera.clone()) };
+        let balances: Vec<CameraBalance> = Client::connect(work.socket())?.ask(&request)?;
+        let notes = balances.into_iter().flat_map(|balance| balance.notes);
+        // What is a problem is said as one.
+        let notes = notes.filter(|n| !status.problems.iter().any(|p| p.ends_with(n.as_str())));
+        noted.extend(notes.map(|note| format!("camera {camera}: {note}")));
+    }
+    Ok(noted)
 }
 
 /// A whole list, however long.

@@ -7,7 +7,7 @@ use crate::{
     daemon::chain,
     dock::{
         Stage,
-        report::{BayReport, DryRun, SegmentRow, StatusReport},
+        report::{DryRun, SegmentRow, StatusReport},
     },
     journal::offline,
     types::{FileKind, ObjectId, Sha256Digest},
@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-/// Files that grew and are named.
+/// What was noted of cameras, and files that grew, that are named, each.
 const NOTES_MAX: usize = 20;
 /// Objects that are opened again with the identity, at most, and their bytes in all.
 const OPEN_MAX: (usize, u64) = (8, 256 << 20);
@@ -78,8 +78,8 @@ impl Summary {
     pub fn make(
         work: &Workspace,
         status: &StatusReport,
-        rows: &[SegmentRow],
-        rule: &DryRun,
+        (rows, rule): (&[SegmentRow], &DryRun),
+        noted: Vec<String>,
         took: Duration,
         foreign_store: bool,
     ) -> Result<Self, Complaint> {
@@ -144,7 +144,7 @@ impl Summary {
                 head: report.head.hash,
             },
             problems,
-            notes: notes(status, rows),
+            notes: notes(noted, rows),
             workspace: work.is_kept().then(|| work.root().to_owned()),
             objects: (!foreign_store && work.is_kept()).then_some(objects),
             open_with: proof.example.filter(|_| work.is_kept()).map(|(path, name)| {
@@ -229,12 +229,13 @@ impl Summary {
 }
 
 /// What is no failure and still to be known.
-fn notes(status: &StatusReport, rows: &[SegmentRow]) -> Vec<String> {
-    let of_bay = |bay: &BayReport| {
-        let camera = bay.camera.as_ref().map_or_else(String::new, |id| format!("camera {id}: "));
-        bay.notes.iter().map(|note| format!("{camera}{note}")).collect::<Vec<_>>()
-    };
-    let mut notes: Vec<_> = status.bays.iter().flat_map(of_bay).collect();
+fn notes(mut notes: Vec<String>, rows: &[SegmentRow]) -> Vec<String> {
+    let more = notes.len().saturating_sub(NOTES_MAX);
+    notes.truncate(NOTES_MAX);
+    if more > 0 {
+        notes
+            .push(format!("and {more} more; --keep DIR keeps the custody log, which has them all"));
+    }
     let mut grown: BTreeMap<_, u64> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.superseded) {
         *grown.entry((row.camera.to_string(), row.path.to_string())).or_default() +=

@@ -100,11 +100,8 @@ impl Dock {
             Command::AcceptDamage { first_seq, reason } => match &self.journal_damage {
                 Some(damage) if damage.first_seq == first_seq => {
                     let last_seq = damage.last_seq;
-                    let words = format!(
-                        "accepted: {}; it stays in the log, and releasing goes on unless there \
-                         is more: see `bwvdock doctor`",
-                        damage.words
-                    );
+                    // Whether there is more is known when the log has been looked at again.
+                    let words = format!("accepted: {}; it stays in the log", damage.words);
                     let by = actor.clone();
                     let fact = Fact::DamageAccepted { first_seq, last_seq, reason: reason.clone() };
                     self.remember(actor, fact, step);

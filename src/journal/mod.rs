@@ -192,6 +192,15 @@ impl Journal {
         Ok(note.open)
     }
 
+    /// Damage that people have accepted, oldest acceptance first: it is in the log all the same.
+    /// Reads a small file, so it blocks.
+    ///
+    /// # Errors
+    /// Plain I/O errors.
+    pub fn accepted(&self) -> Result<Vec<Accepted>, JournalError> {
+        Ok(note::Note::read(&self.options.dir)?.accepted)
+    }
+
     /// Lines and syncs since open, for the metrics.
     pub fn counts(&self) -> (u64, u64) {
         self.shared.counts()

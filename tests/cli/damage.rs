@@ -54,6 +54,10 @@ fn a_cut_off_end_stops_releasing_until_it_is_back_or_accepted_and_nothing_is_sto
     dock.wait("the second camera is safe", || settled(&dock, 18) && dock.light(2) != "amber");
     assert!(dock.path("bays/1/R000001/S001.mp4").exists());
     assert!(dock.path("bays/2/R000001/S001.mp4").exists());
+    dock.wait("both bays call a person", || dock.light(1) == "red" && dock.light(2) == "red");
+    let why = dock.run(&["why", "--bay", "2"]).ended(0).to_owned();
+    assert!(why.contains("everything is safe; may be taken; but its files stay"), "{why}");
+    assert!(why.contains("`bwvdock custody accept "), "{why}");
     let facts = fs::read_to_string(logs(&dock).pop().unwrap()).unwrap();
     assert!(!facts.contains("\"type\":\"releasing\""), "{facts}");
     let now = status(&dock)["stored"]["count"].as_u64().unwrap();
@@ -78,7 +82,11 @@ fn a_cut_off_end_stops_releasing_until_it_is_back_or_accepted_and_nothing_is_sto
     let wrong = (first + 1).to_string();
     dock.run(&["custody", "accept", &wrong, "--reason", "x"]).complained(4, "begins at line");
     let right = first.to_string();
-    dock.run(&["custody", "accept", &right, "--reason", "disk replaced"]).ended(0);
+    let accepted = dock.run(&["custody", "accept", &right, "--reason", "disk replaced"]);
+    assert!(accepted.ended(0).contains("it stays in the log; releasing goes on"), "{accepted:?}");
+    let doctor = dock.run(&["doctor"]);
+    let told = format!("!   custody log: damaged at lines {first} to ");
+    assert!(doctor.out.contains(&told) && doctor.out.contains("disk replaced"), "{doctor:?}");
     dock.wait("the cameras are cleared", || {
         !dock.path("bays/1/R000001/S001.mp4").exists()
             && !dock.path("bays/2/R000001/S001.mp4").exists()

@@ -87,7 +87,15 @@ fn a_camera_that_is_all_right(dock: &Dock) {
         segments.as_array().unwrap().len()
     );
     assert_eq!(narrowed(&["segments", "--json", "--stage", "seen"]), 0);
-    assert_eq!(narrowed(&["segments", "--json", "--camera", "BWC-0002"]), 0);
+    assert_eq!(
+        narrowed(&["segments", "--json", "--camera", "BWC-0001"]),
+        segments.as_array().unwrap().len()
+    );
+    // No rows of a camera that is not known are no account of it.
+    for list in ["recordings", "segments"] {
+        let nobody = dock.run(&[list, "--camera", "BWC-0002"]);
+        nobody.complained(4, "camera BWC-0002 was never docked here");
+    }
     what_is_left_out_is_said(dock, segments.as_array().unwrap());
     let incident = ids(&recordings, "id").remove(1);
     let of_one = narrowed(&["segments", "--json", "--recording", end(&incident)]);

@@ -3,7 +3,7 @@
 use super::Finding;
 use crate::{
     dock::{
-        IndexBroken, Records, View, describe,
+        IndexBroken, Records, View, describe, report,
         state::{Mark, Totals, key},
     },
     types::{CameraId, RecordingId, SegmentId, fact::Target},
@@ -27,6 +27,10 @@ pub(super) fn findings(view: &dyn View, now: Timestamp) -> Result<Vec<Finding>, 
     if found.is_empty() {
         found.push(Finding::fine("footage", "nothing failed its check, nothing is missing"));
     }
+    found.extend(report::away_words(view, &[])?.map(|words| {
+        let next = "`bwvdock acknowledge --camera ID --reason WHY` when it is known why";
+        Finding::bad("footage", words, next)
+    }));
     found.extend(marks(view, now, ("pause", key::PAUSES), PAUSED_LONG, "resume")?);
     found.extend(marks(view, now, ("hold", key::HOLDS), HELD_LONG, "unhold")?);
     found.extend(past(&totals));

@@ -2,19 +2,23 @@
 //!
 //! Pure reading; every struct is what `--json` prints.
 
+mod away;
 mod battery;
 mod cameras;
 mod concerns;
 mod find;
 mod light;
+mod log_damage;
 mod marks;
 mod page;
 mod reconcile;
 mod rows;
 mod status;
+mod stays;
 mod why;
 mod why_place;
 
+pub use away::away_words;
 pub use battery::needs_power;
 pub use cameras::{CameraRow, camera_rows};
 pub use concerns::{Concern, ConcernKind, concerns, gap_words, verdict_words};

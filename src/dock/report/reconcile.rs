@@ -27,9 +27,16 @@ pub struct CameraBalance {
     pub copied: u64,
     pub stored: u64,
     pub released: u64,
-    /// Not safe in the store yet.
+    /// Not safe in the store yet, and not lost: not copied, or waiting in the spool.
     pub outstanding: u64,
-    /// Left the camera before it was safe, and not by the dock.
+    /// Of the outstanding, what is on the camera and not copied; of a camera that is not docked, it
+    /// is not back yet.
+    #[serde(default)]
+    pub not_copied: u64,
+    /// Of the outstanding, what is copied and waits in the dock's spool for the store.
+    #[serde(default)]
+    pub in_spool: u64,
+    /// Copied nowhere, and missing when its camera was listed last: it left by another hand.
     pub lost_sight_of: u64,
     /// Seen anew because they had grown, or because their camera spoke of them differently.
     #[serde(default)]
@@ -121,6 +128,8 @@ fn add(balance: &mut CameraBalance, state: &RecordingState) {
     balance.stored += stored + receipted + releasing + released;
     balance.released += released;
     balance.outstanding += seen + sealed;
+    balance.not_copied += seen;
+    balance.in_spool += sealed;
     balance.unsound += state.unsound;
 }
 
@@ -145,6 +154,7 @@ fn account_for_vanished(
                     balance.stored += 1;
                 } else {
                     balance.outstanding += 1;
+                    balance.in_spool += 1;
                 }
             }
         }

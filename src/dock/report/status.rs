@@ -4,10 +4,11 @@ use super::super::{
     Dock, IndexBroken, Records, Stage, View,
     machine::Work,
     report::{
+        away::away_words,
         battery,
         concerns::{Concern, concerns},
-        light::{Light, files_of, light},
-        marks,
+        light::{Light, Take, files_of, light},
+        log_damage, marks,
     },
     state::{Amount, Totals, Weight, class_slot, key},
 };
@@ -262,6 +263,8 @@ pub fn status(
             let mut problems = problems(dock, &totals, &bays, paused.as_deref(), now);
             problems.extend(clock_problems(dock, view)?);
             problems.extend(marks::problems(dock, &totals, now, view)?);
+            let shown: Vec<_> = bays.iter().filter_map(|bay| bay.camera.as_ref()).collect();
+            problems.extend(away_words(view, &shown)?);
             problems
         },
         paused,
@@ -424,7 +427,7 @@ fn bay_report(
              answer; do not take it yet"
         );
     }
-    let Some(bay) = dock.bays().get(name) else { return without_a_camera(report, view) };
+    let Some(bay) = dock.bays().get(name) else { return without_a_camera(report, dock, now, view) };
     report.camera = Some(bay.camera.clone());
     report.profile = Some(bay.profile.clone());
     (report.files, report.bytes) = bay.on_camera;
@@ -453,20 +456,30 @@ fn bay_report(
     if report.light != Light::Red {
         let mut open = concerns(view, &bay.camera, Concern::LIST_MAX)?;
         open.retain(Concern::is_open);
-        let of_footage = light(bay, &report, &open, held, dock.store_trouble());
+        let mut of_footage = light(bay, &report, &open, held, dock.store_trouble());
+        if log_damage::keeps_files(dock, &bay.camera, bay.erase_allowed, now, view)? {
+            let to_store = report.to_store.count;
+            of_footage = log_damage::instead(of_footage, to_store, report.charge.as_ref());
+        }
         (report.light, report.words) = battery::finish(of_footage, report.charge.as_ref());
     }
     Ok(report)
 }
 
 /// A bay that is not served: empty, in trouble, or its port is off.
-fn without_a_camera(mut report: BayReport, view: &dyn View) -> Result<BayReport, IndexBroken> {
+fn without_a_camera(
+    mut report: BayReport,
+    dock: &Dock,
+    now: Timestamp,
+    view: &dyn View,
+) -> Result<BayReport, IndexBroken> {
     let Some(charge) = report.charge.clone().filter(|charge| charge.dark) else {
         return Ok(report);
     };
     if report.light != Light::Red {
-        let mut open = Vec::new();
+        let (mut open, mut log_keeps) = (Vec::new(), false);
         if let Some(camera) = &charge.resting {
+            log_keeps = log_damage::keeps_files(dock, camera, true, now, view)?;
             let amounts = outstanding(camera, view)?;
             (report.to_copy, report.to_store) = (amounts.to_copy, amounts.to_store);
             open = concerns(view, camera, Concern::LIST_MAX)?;
@@ -474,6 +487,15 @@ fn without_a_camera(mut report: BayReport, view: &dyn View) -> Result<BayReport,
         }
         report.camera = charge.resting.clone();
         (report.light, report.words) = battery::of_dark(&report, &charge, &open);
+        if log_keeps
+            && report.light != Light::Red
+            && report.to_copy.count == 0
+            && !charge.owes_footage
+        {
+            let to_store = report.to_store.count;
+            let safe = (report.light, report.words, Take::May);
+            (report.light, report.words, _) = log_damage::instead(safe, to_store, Some(&charge));
+        }
     }
     Ok(report)
 }

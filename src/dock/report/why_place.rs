@@ -2,26 +2,22 @@
 
 use super::{
     super::{
-        Dock, IndexBroken, Records, Stage, View,
+        Dock, IndexBroken, Records, View,
         machine::Bay,
         state::{Mark, Weight, key},
     },
     concerns::{Concern, concerns},
     light::{Light, files_of},
     status::{Now, bay_reports, outstanding},
+    stays::stays,
     why::Explanation,
 };
-use crate::{
-    release::Decision,
-    types::{BayName, CameraId, RecordingId, SegmentId, fact::Target},
-};
+use crate::types::{BayName, CameraId, SegmentId, fact::Target};
 use jiff::Timestamp;
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::ops::ControlFlow;
 
 /// Matters for people that are told one by one.
 const CONCERNS_MAX: usize = 50;
-/// Files that the release rule is asked about.
-const ASKED_MAX: usize = 2000;
 /// Copies that failed and are told one by one.
 const FAILED_MAX: usize = 10;
 
@@ -234,49 +230,5 @@ fn people(camera: &CameraId, view: &dyn View, answer: &mut Explanation) -> Resul
     answer
         .next
         .push(format!("`bwvdock acknowledge --camera {camera} --reason WHY` when it is known why"));
-    Ok(())
-}
-
-/// Why files stay on the camera, each reason once.
-fn stays(
-    dock: &Dock,
-    camera: &CameraId,
-    bay: &Bay,
-    now: Timestamp,
-    view: &dyn View,
-    answer: &mut Explanation,
-) -> Result<(), IndexBroken> {
-    let mut why: BTreeMap<String, (u64, Option<&'static str>)> = BTreeMap::new();
-    let mut asked = 0;
-    'all: for raw in view.ids(&key::open_recordings(camera), b"", usize::MAX)? {
-        let Ok(recording) = RecordingId::from_slice(&raw) else { continue };
-        for raw in view.ids(&key::members(recording), b"", ASKED_MAX)? {
-            let Ok(id) = SegmentId::from_slice(&raw) else { continue };
-            let Some(state) = view.segment(id)? else { continue };
-            if state.stage.is_gone() || state.stage == Stage::Seen {
-                continue;
-            }
-            asked += 1;
-            if asked > ASKED_MAX {
-                break 'all;
-            }
-            let Decision::Stay(obstacles) = dock.decide(now, &state, bay.erase_allowed, view)?
-            else {
-                continue;
-            };
-            for obstacle in obstacles {
-                let next = (!obstacle.passes_by_itself()).then(|| obstacle.next_step());
-                why.entry(obstacle.to_string()).or_insert((0, next)).0 += 1;
-            }
-        }
-    }
-    for (words, (count, next)) in why {
-        let stays = if count == 1 { "stays" } else { "stay" };
-        answer.because.push(format!("{} {stays} on the camera: {words}", files_of(count)));
-        answer.next.extend(next.map(str::to_owned));
-    }
-    if asked > ASKED_MAX {
-        answer.because.push(format!("that is of {ASKED_MAX} files; there are more"));
-    }
     Ok(())
 }

@@ -567,3 +567,20 @@ fn sidecars_stay_with_their_media() {
     world.settle();
     assert_eq!(world.left("C1"), Vec::<String>::new());
 }
+
+#[test]
+fn cameras_that_were_taken_out_with_open_matters_are_named_until_somebody_knows() {
+    let mut world = docked(|camera| camera.unread.push("DCIM/locked: may not be read".into()));
+    world.camera("C1").flips.insert(path(FIRST), 2);
+    world.settle();
+    let told = |world: &World| {
+        let problems = reports::status(world).problems;
+        problems.into_iter().find(|words| words.starts_with("not docked"))
+    };
+    assert_eq!(told(&world), None, "its bay tells of it");
+    world.pull("1");
+    let words = told(&world).unwrap();
+    assert!(words.contains("C1 (2)") && words.contains("why --camera C1"), "{words}");
+    acknowledge(&mut world, None);
+    assert_eq!(told(&world), None);
+}

@@ -248,3 +248,33 @@ fn a_dry_run_names_what_would_go_and_erases_nothing() {
     assert!(world.erased.is_empty());
     invariants::the_log_is_the_state(&world, 5);
 }
+
+#[test]
+fn what_a_pulled_camera_still_has_and_what_waits_in_the_spool_is_outstanding_and_not_lost() {
+    let mut world = world();
+    world.withheld.extend(["copy", "upload"]);
+    world.dock("1", "C1");
+    world.run();
+    world.pull("1");
+    world.run();
+    let account = |world: &World| report::reconcile(&world.table, None).unwrap().remove(0);
+    let balance = account(&world);
+    assert_eq!((balance.outstanding, balance.not_copied, balance.in_spool), (4, 4, 0));
+    assert_eq!((balance.lost_sight_of, balance.docked, balance.on_camera), (0, false, 4));
+    world.pending.clear();
+    world.withheld.remove("copy");
+    world.dock("1", "C1");
+    world.run();
+    world.pull("1");
+    world.run();
+    let balance = account(&world);
+    assert_eq!((balance.outstanding, balance.not_copied, balance.in_spool), (4, 0, 4));
+    assert_eq!((balance.lost_sight_of, balance.clean), (0, false));
+    // It comes back without one of them, which is copied: nothing is lost.
+    world.camera("C1").files.remove(&path(FIRST));
+    world.pending.clear();
+    world.dock("1", "C1");
+    world.run();
+    let balance = account(&world);
+    assert_eq!((balance.outstanding, balance.in_spool, balance.lost_sight_of), (4, 4, 0));
+}

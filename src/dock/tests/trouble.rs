@@ -6,7 +6,7 @@ use super::{
     world::{World, bay, settings},
 };
 use crate::{
-    dock::{Command, Event, LogDamage, Records, Stage},
+    dock::{Command, Event, LogDamage, Records, Stage, report},
     types::{
         Class, Verdict,
         fact::{Fact, Gap, Target},
@@ -452,6 +452,16 @@ fn with_a_damaged_journal_nothing_is_released() {
     world.settle();
     assert_eq!(world.left("C1").len(), 4);
     assert_eq!(world.stored.len(), 4 + 1, "but everything is saved");
+    let report = super::reports::light(&world);
+    assert_eq!(report.light, report::Light::Red, "{report:?}");
+    assert!(report.words.contains("everything is safe; may be taken; but"), "{report:?}");
+    assert!(report.words.contains("custody log is damaged"), "{report:?}");
+    let at = report::Now::default();
+    let why = report::explain_bay(&world.dock, &bay("1"), &at, world.now, &world.table);
+    let why = why.unwrap().unwrap();
+    assert!(why.next.iter().any(|step| step.contains("custody accept 8 ")), "{why:?}");
+    let all = why.because.iter().filter(|words| words.starts_with("4 files stay")).count();
+    assert_eq!(all, 1, "each file once: {why:?}");
     world.crash(0);
     world.settle();
     assert!(world.erased.is_empty());
