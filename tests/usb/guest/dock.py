@@ -149,7 +149,7 @@ secret_key_file = "{KEYS}/secret"
 ca_file = "{KEYS}/ca.pem"
 [release]
 enabled = {str(self.release).lower()}
-still_seconds_min = 1
+still_seconds_min = 0
 {self.more}
 """
         for name, lines in self.bays.items():
@@ -258,16 +258,16 @@ still_seconds_min = 1
                         found.append(fact)
         return found
 
-    def check_record(self):
+    def check_record(self, lying=False):
         """The log's chain is whole, and what it says is as it should be; see `record`. What one
-        case was told, later cases are not told again."""
+        case was told, later cases are not told again. `lying`: listings may leave files out."""
         lines = []
         for path in sorted(glob.glob(f"{self.folder}/state/journal/custody-*.jsonl")):
             with open(path, "rb") as file:
                 lines += [line for line in file.read().splitlines(True) if line.endswith(b"\n")]
         lines = [line.rstrip(b"\n") for line in lines]
         equal(record.broken_chain(lines), None, "first line that does not continue the log")
-        said = record.objections(json.loads(line)["fact"] for line in lines)
+        said = record.objections((json.loads(line)["fact"] for line in lines), lying)
         new = [words for words in said if words not in self.told]
         self.told.update(new)
         check(not new, "; ".join(new))

@@ -17,9 +17,12 @@ def broken_chain(lines):
     return None
 
 
-def objections(facts):
+def objections(facts, lying=False):
     """Words for everything that should not be: files seen or sealed twice, and erases without a
-    receipt, without the rule, or of a file that no two reads agreed on."""
+    receipt, without the rule, or of a file that no two reads agreed on.
+
+    A camera that lies may leave a file out of a listing, and show it in the next: what was called
+    gone (`segment_vanished`) is another file then."""
     said = []
     names, current, changed, sealed = {}, {}, set(), {}
     receipted, releasing, agreed = set(), set(), set()
@@ -31,7 +34,7 @@ def objections(facts):
             if name in current and current[name] not in changed:
                 said.append(f"{name} was seen twice as two segments")
             current[name] = segment["id"]
-        elif kind == "source_changed":
+        elif kind == "source_changed" or lying and kind == "segment_vanished":
             changed.add(fact["segment"])
         elif kind == "sealed":
             if fact["segment"] in sealed:
