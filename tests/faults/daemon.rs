@@ -277,7 +277,8 @@ fn daemon_calls_people_to_a_full_store_and_to_wrong_credentials() {
             serde_json::from_slice(&scene.rig.run(&["--json", "queue"]).stdout).unwrap();
         assert!(queue.to_string().contains(words), "{queue:#}");
         // `retry_seconds_max` says "never more than"; and nobody asks in vain all the time.
-        let waits = queue.as_array().unwrap().iter().filter_map(|row| row["retry_at"].as_str());
+        let waits =
+            queue["rows"].as_array().unwrap().iter().filter_map(|row| row["retry_at"].as_str());
         let waits: Vec<_> = waits
             .map(|at| {
                 let at: jiff::Timestamp = at.parse().unwrap();

@@ -38,6 +38,7 @@ mod wire;
 use bwvdock::store::{Limiter, S3, S3Options, Store as _};
 use drive::Place;
 use rig::{BUCKET, Rig};
+use std::{fs, path::Path};
 
 /// Each name is a test of its own against the embedded store, and one line of SeaweedFS's.
 macro_rules! faults {
@@ -125,14 +126,33 @@ fn every_fault_has_its_sentence() {
     let table = table.split("\n## ").next().unwrap();
     let named: Vec<&str> = table.split('`').skip(1).step_by(2).collect();
     let sources = [include_str!("main.rs"), include_str!("daemon.rs")];
+    let src = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
     for name in NAMES {
         assert!(named.contains(name), "{name} is not in ARCHITECTURE.md");
     }
     for name in named.iter().filter(|name| name.contains('_') && !name.ends_with('_')) {
         let is_test = |source: &&str| source.contains(&format!("fn {name}("));
-        let known = NAMES.contains(name) || sources.iter().any(is_test);
+        let known = match name.rsplit_once("::tests::") {
+            Some((room, test)) => {
+                let (test, room) = (test.rsplit("::").next(), src.join(room.replace("::", "/")));
+                test.is_some_and(|test| has_test(&room, test))
+            }
+            None => NAMES.contains(name) || sources.iter().any(is_test),
+        };
         assert!(known, "ARCHITECTURE.md names {name}, which is no test");
     }
+}
+
+/// Whether a room (`room.rs`, or what lies in `room/`) has a test of that name.
+fn has_test(room: &Path, test: &str) -> bool {
+    let is_there = |file: &Path| {
+        fs::read_to_string(file).is_ok_and(|source| source.contains(&format!("fn {test}(")))
+    };
+    let tests = fs::read_dir(room.join("tests")).into_iter().flatten();
+    is_there(&room.with_extension("rs"))
+        || is_there(&room.join("tests.rs"))
+        || is_there(&room.join("mod.rs"))
+        || tests.flatten().any(|entry| is_there(&entry.path()))
 }
 
 /// The uploads that an outage outlives are really gone: a lifecycle rule, another hand.

@@ -127,6 +127,7 @@ impl Ledger {
             }
             Fact::UploadAbandoned { object, .. } => self.object(object).abandoned += 1,
             Fact::Stored { object, .. } => self.object(object).stored.push(seq),
+            Fact::StoreForgot { object, .. } => self.object(object).stored.clear(),
             Fact::Receipted { object, receipt } => {
                 self.object(object).receipted.push((seq, receipt));
             }
