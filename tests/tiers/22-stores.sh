@@ -129,7 +129,8 @@ downloaded_and_whole() {
 # complains EXIT WORDS NAME STORE: `store probe` ends like this and says that.
 complains() {
   exits "$1" probed "$3" "$4" 2>"$work/complaint" || { cat "$work/complaint" && return 1; }
-  says "$2" "$work/complaint"
+  # With --json an error is an object on stdout.
+  says "$2" "$work/$3.probe"
 }
 
 check "through nginx, with a certificate, the store enforces all that is asked" \

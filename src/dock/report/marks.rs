@@ -68,16 +68,26 @@ pub(super) fn problems(
         problems
             .push(format!("{due} stored {objects} for their class at the store ({words}); {when}"));
     }
-    if totals.marks_lacking > 0 {
-        let first = view.ids(key::MARKS_LACKING, b"", 1)?;
-        let first = first.first().map(|id| uuid::Uuid::from_bytes(*id).to_string());
-        problems.push(format!(
-            "{} stored {}: the store does not keep all their marks, so they are not to be called \
-             locked or marked there: `bwvdock why {}`; when the store is mended, `bwvdock retry`",
-            totals.marks_lacking,
-            if totals.marks_lacking == 1 { "object" } else { "objects" },
-            first.unwrap_or_default()
-        ));
-    }
+    problems.extend(lacking(totals, view)?);
     Ok(problems)
+}
+
+/// What of the store's marks nobody can have, in words: a shortcoming of the store, which holds up
+/// nothing.
+///
+/// # Errors
+/// [`IndexBroken`].
+pub(super) fn lacking(totals: &Totals, view: &dyn View) -> Result<Option<String>, IndexBroken> {
+    if totals.marks_lacking == 0 {
+        return Ok(None);
+    }
+    let first = view.ids(key::MARKS_LACKING, b"", 1)?;
+    let first = first.first().map(|id| uuid::Uuid::from_bytes(*id).to_string());
+    Ok(Some(format!(
+        "{} stored {}: the store does not keep all their marks, so they are not to be called \
+         locked or marked there: `bwvdock why {}`; when the store is mended, `bwvdock retry`",
+        totals.marks_lacking,
+        if totals.marks_lacking == 1 { "object" } else { "objects" },
+        first.unwrap_or_default()
+    )))
 }

@@ -127,6 +127,9 @@ pub struct StatusReport {
     /// Stored objects whose marks the store cannot keep: not to be called locked.
     #[serde(default)]
     pub marks_lacking: u64,
+    /// The same in words; it is one of the problems.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marks_lacking_words: Option<String>,
     pub verified: u64,
     pub matched: u64,
     pub unverified: u64,
@@ -241,6 +244,7 @@ pub fn status(
         undescribed: view.ids(key::UNDESCRIBED, b"", 1000)?.len() as u64,
         marks_due: view.ids(key::MARKS_DUE, b"", 1000)?.len() as u64,
         marks_lacking: totals.marks_lacking,
+        marks_lacking_words: marks::lacking(&totals, view)?,
         verified: totals.verified,
         matched: totals.matched,
         unverified: totals.unverified,

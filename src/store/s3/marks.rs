@@ -91,12 +91,17 @@ impl S3 {
         version: Option<&str>,
     ) -> Result<Vec<(String, String)>, StoreError> {
         let ask = Ask::new("GetObjectTagging", Method::Get, Some(key)).query("tagging", "");
-        let reply = self.ask(of_version(ask, version)).await?.success()?;
-        // Ceph 16 says nothing at all where there is no tag.
-        if reply.body.is_empty() {
-            return Ok(Vec::new());
-        }
-        let tags = reply.document("Tagging")?;
+        let answer = self.ask(of_version(ask, version)).await.and_then(Reply::success);
+        let answer = answer.and_then(|reply| match reply.body.is_empty() {
+            // Ceph 16 says nothing at all where there is no tag.
+            true => Ok(None),
+            false => reply.document("Tagging").map(Some),
+        });
+        let tags = match answer {
+            Ok(Some(tags)) => tags,
+            Ok(None) => return Ok(Vec::new()),
+            Err(error) => return Err(self.or_unknown_question(key, error).await?),
+        };
         let pair = |tag: &Node| {
             Some((tag.text_of("Key")?.to_owned(), tag.text_of("Value").unwrap_or("").to_owned()))
         };
@@ -138,12 +143,28 @@ impl S3 {
     ) -> Result<Result<Option<Node>, String>, StoreError> {
         let ask = of_version(Ask::new(call, Method::Get, Some(key)).query(sub, ""), version);
         let answer = self.ask(ask).await.and_then(Reply::success);
-        match answer {
-            Ok(reply) => reply.document(root).map(|node| Ok(Some(node))),
-            Err(error) if error.fault == Fault::Missing => Ok(Ok(None)),
-            Err(error) if error.fault == Fault::Refused => Ok(Err(error.to_string())),
-            Err(error) => Err(error),
+        match answer.and_then(|reply| reply.document(root)) {
+            Ok(node) => Ok(Ok(Some(node))),
+            Err(error) => match self.or_unknown_question(key, error).await? {
+                error if error.fault == Fault::Missing => Ok(Ok(None)),
+                error if error.fault == Fault::Refused => Ok(Err(error.to_string())),
+                error => Err(error),
+            },
         }
+    }
+
+    /// Tells a store that takes this question for another (`rclone serve s3` answers with the object
+    /// itself) from something that is no store: the store shows the object when it is asked for it.
+    async fn or_unknown_question(
+        &self,
+        key: &str,
+        error: StoreError,
+    ) -> Result<StoreError, StoreError> {
+        if error.fault != Fault::NotTheStore || self.head(key).await?.is_none() {
+            return Ok(error);
+        }
+        let words = "the store takes this question for another: it keeps no such thing".to_owned();
+        Ok(StoreError { call: error.call, fault: Fault::Refused, words })
     }
 }
 
@@ -303,13 +324,24 @@ mod tests {
     #[tokio::test]
     async fn a_store_that_takes_a_question_for_another_is_never_written_to() {
         // `rclone serve s3` answers a question for tags with the object itself.
-        let answers = [tests::answer("200 OK", "etag: \"e\"\r\n", "age-encryption.org/v1")];
+        let wanted = wanted(Class::Evidential);
+        let itself = || tests::answer("200 OK", "etag: \"e\"\r\n", "age-encryption.org/v1");
+        let head = || tests::answer("200 OK", "etag: \"e\"\r\n", "");
+        let (tags, lock) = ([itself(), head(), head()], [itself(), head()]);
+        let answers = [&tags[..], &lock, &tags[..2], &tags, &lock].concat();
         let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
         let (options, server) = tests::server(&answers).await;
-        let wanted = wanted(Class::Evidential);
+        let seen = establish(&tests::door(options), "k.age", None, &wanted, 0).await.unwrap();
+        assert!(seen.lacks.unwrap().contains("no tag class=evidential"));
+        assert!(server.await.unwrap().iter().all(|request| !request.starts_with("PUT")));
+        // Something that answers everything like that is no store.
+        let page = || tests::answer("200 OK", "content-type: text/html\r\n", "<html>");
+        let answers = [page(), page()];
+        let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+        let (options, server) = tests::server(&answers).await;
         let error = establish(&tests::door(options), "k.age", None, &wanted, 9).await.unwrap_err();
         assert_eq!(error.fault, Fault::NotTheStore);
-        assert!(server.await.unwrap().iter().all(|request| request.starts_with("GET")));
+        assert!(server.await.unwrap().iter().all(|request| !request.starts_with("PUT")));
         // And one that knows no tags is not given any.
         let no = || tests::error("501 Not Implemented", "NotImplemented");
         let head = tests::answer("200 OK", "etag: \"e\"\r\n", "");
