@@ -434,8 +434,8 @@ fn signs_what_is_there(segment: &Segment, view: &dyn View) -> Result<bool, Index
     Ok(state.is_some_and(|state| !state.stage.is_gone()))
 }
 
-/// What the dock's own work is about to change; a hold or a minimum age is not.
-/// Whether there is work to come on this file.
+/// Whether the dock's own work is about to change what stands in the way; of a hold or a minimum age
+/// it is not.
 fn is_pending(obstacles: &[Obstacle]) -> bool {
     let unfinished = |o: &Obstacle| {
         matches!(o, Obstacle::NoReceipt | Obstacle::NotDescribed | Obstacle::NotSealed)
