@@ -75,17 +75,28 @@ impl Store {
 
     /// Starts it and waits until it answers for itself.
     pub fn start(&mut self) {
+        self.spawn();
+        let end = Instant::now() + BACK_WITHIN;
+        while !self.answers() {
+            let running = self.group.as_mut().unwrap().try_wait().unwrap().is_none();
+            assert!(Instant::now() < end, "{} is not back: {}", self.kind, self.words());
+            if !running {
+                // Others on this machine may have borrowed a port while it was down.
+                let borrowed = self.words().contains("address already in use");
+                assert!(borrowed, "{} ended: {}", self.kind, self.words());
+                self.await_end();
+                self.spawn();
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn spawn(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.folder.join("log"));
         let log = log.unwrap();
         let mut run = self.script("run");
         run.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).process_group(0);
         self.group = Some(run.spawn().unwrap());
-        let end = Instant::now() + BACK_WITHIN;
-        while !self.answers() {
-            let running = self.group.as_mut().unwrap().try_wait().unwrap().is_none();
-            assert!(running && Instant::now() < end, "{} is not back: {}", self.kind, self.words());
-            std::thread::sleep(Duration::from_millis(50));
-        }
     }
 
     fn answers(&self) -> bool {
@@ -115,7 +126,7 @@ impl Store {
     fn words(&self) -> String {
         let text = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
         let lines: Vec<_> = text.lines().collect();
-        lines[lines.len().saturating_sub(20)..].join("\n")
+        lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
     /// What the store has of objects, as files where the vault would have them.
