@@ -82,7 +82,8 @@ impl Store {
             assert!(Instant::now() < end, "{} is not back: {}", self.kind, self.words());
             if !running {
                 // Others on this machine may have borrowed a port while it was down.
-                let borrowed = self.words().contains("address already in use");
+                let log = fs::read_to_string(self.folder.join("log")).unwrap();
+                let borrowed = log.contains("address already in use");
                 assert!(borrowed, "{} ended: {}", self.kind, self.words());
                 self.await_end();
                 self.spawn();
@@ -126,7 +127,7 @@ impl Store {
     fn words(&self) -> String {
         let text = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
         let lines: Vec<_> = text.lines().collect();
-        lines[lines.len().saturating_sub(40)..].join("\n")
+        lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
     /// What the store has of objects, as files where the vault would have them.
