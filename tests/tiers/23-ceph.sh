@@ -42,6 +42,9 @@ osd_pool_default_pg_autoscale_mode = off
 osd_crush_chooseleaf_type = 0
 mon_allow_pool_size_one = true
 mon_max_pg_per_osd = 1000
+# A monitor ends itself below 5 % of free disk, however many gigabytes that is.
+mon_data_avail_crit = 0
+mon_data_avail_warn = 0
 [client.rgw]
 rgw_frontends = beast endpoint=127.0.0.1:$((base + 1))
 rgw_data = $ceph/run
@@ -88,6 +91,8 @@ each_once() {
 }
 
 check "an RGW of Debian's starts" gateway_starts
+# Without it everything behind fails too, slowly, and what is true of no answer would pass.
+((failed == 0)) || { tail -n 5 "$ceph"/*.log "$ceph"/*.out && report; exit 1; }
 check "aws makes a bucket with object lock" \
   s3 s3api create-bucket --bucket evidence --object-lock-enabled-for-bucket
 store_config "$gateway" >"$work/rgw.toml"

@@ -95,7 +95,8 @@ probed() {
   "$bwvdock" store probe --json --config "$work/$name.dock.toml" >"$work/$name.probe"
 }
 
-# probe_says NAME FILTER: jq on what `probed` left.
+# probe_says NAME FILTER: jq on what `probed` left, if that is an answer at all.
 probe_says() {
-  jq -e "$2" "$work/$1.probe" >/dev/null || { cat "$work/$1.probe" && return 1; }
+  jq -e "(.checks | type == \"object\") and ($2)" "$work/$1.probe" >/dev/null \
+    || { cat "$work/$1.probe" && return 1; }
 }

@@ -60,6 +60,9 @@ osd_pool_default_pg_autoscale_mode = off
 osd_crush_chooseleaf_type = 0
 mon_allow_pool_size_one = true
 mon_max_pg_per_osd = 1000
+# A monitor ends itself below 5 % of free disk, however many gigabytes that is.
+mon_data_avail_crit = 0
+mon_data_avail_warn = 0
 [client.rgw]
 rgw_frontends = beast endpoint=127.0.0.1:$port
 rgw_data = $dir/run
