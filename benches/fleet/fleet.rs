@@ -67,6 +67,7 @@ fn one(number: u32, options: &Options, door: Arc<Door>) -> Day {
     let mut station = Station::new(number, options, line(number, options), door);
     let interval = i64::from(options.interval_s) * 1000;
     let (mut series, mut bytes, mut text) = (Vec::new(), Vec::new(), String::new());
+    let mut of_cameras = 0;
     station.run(&mut |station, ms| {
         let wanted = options.scrapes.is_some() && ms % interval == 0;
         // Once an hour is enough to know how much there is.
@@ -75,12 +76,19 @@ fn one(number: u32, options: &Options, door: Arc<Door>) -> Day {
         }
         let told = figures::scrape(station, ms);
         series.push(figures::series(&told));
+        of_cameras = of_cameras.max(told.matches("camera=\"").count() as u64);
         bytes.push(told.len() as u64);
         if wanted {
             figures::dated(&mut text, &told, &format!("dock-{number:03}"), ms);
         }
     });
-    Day { series, exposition_bytes: bytes, scrapes: text, ..std::mem::take(&mut station.day) }
+    Day {
+        series,
+        series_of_cameras: of_cameras,
+        exposition_bytes: bytes,
+        scrapes: text,
+        ..std::mem::take(&mut station.day)
+    }
 }
 
 /// Conservation: every file and every description was created, completed, proved, marked and

@@ -135,6 +135,8 @@ pub struct Day {
     /// Everything was in the store before the same cameras came again.
     pub in_a_day: bool,
     pub series: Vec<u64>,
+    /// Of these, how many name a camera: another bay, and they are new ones.
+    pub series_of_cameras: u64,
     pub exposition_bytes: Vec<u64>,
     /// Exposition, scraped over the day, if it was asked for.
     pub scrapes: String,
