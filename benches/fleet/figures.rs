@@ -75,9 +75,10 @@ pub fn vitals(station: &Station, ms: i64) -> Vitals {
     serde_json::from_value(vitals).expect("the vitals of a dock")
 }
 
-/// The exposition as Prometheus would fetch it.
-pub fn scrape(station: &Station, ms: i64) -> String {
-    exposition(&vitals(station, ms), Format::OpenMetrics)
+/// The exposition as Prometheus would fetch it, in both formats.
+pub fn scrape(station: &Station, ms: i64) -> [String; 2] {
+    let vitals = vitals(station, ms);
+    [Format::OpenMetrics, Format::Text].map(|format| exposition(&vitals, format))
 }
 
 pub fn series(text: &str) -> u64 {

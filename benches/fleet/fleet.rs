@@ -52,7 +52,15 @@ pub fn run(options: &Options) -> Fleet {
                     let mut fleet = fleet.lock().unwrap_or_else(PoisonError::into_inner);
                     fleet.wrong.extend(check(number, &day, &door));
                     fleet.tally.add(&door.bucket().tally);
-                    fleet.days.push(day);
+                    let written = options.exposition.as_ref().map(|folder| {
+                        let path =
+                            std::path::Path::new(folder).join(format!("dock-{number:03}.txt"));
+                        std::fs::write(path, &day.exposition)
+                    });
+                    if let Some(Err(error)) = written {
+                        fleet.wrong.push(format!("the exposition cannot be written: {error}"));
+                    }
+                    fleet.days.push(Day { exposition: String::new(), ..day });
                     if !options.json && fleet.days.len().is_multiple_of(20) {
                         eprintln!("{} docks simulated", fleet.days.len());
                     }
@@ -67,14 +75,17 @@ fn one(number: u32, options: &Options, door: Arc<Door>) -> Day {
     let mut station = Station::new(number, options, line(number, options), door);
     let interval = i64::from(options.interval_s) * 1000;
     let (mut series, mut bytes, mut text) = (Vec::new(), Vec::new(), String::new());
-    let mut of_cameras = 0;
+    let (mut of_cameras, mut longest) = (0, String::new());
     station.run(&mut |station, ms| {
         let wanted = options.scrapes.is_some() && ms % interval == 0;
         // Once an hour is enough to know how much there is.
         if ms >= 24 * 3600 * 1000 || !(wanted || ms % 3_600_000 == 0) {
             return;
         }
-        let told = figures::scrape(station, ms);
+        let [told, older] = figures::scrape(station, ms);
+        if older.len() > longest.len() {
+            longest = older;
+        }
         series.push(figures::series(&told));
         of_cameras = of_cameras.max(told.matches("camera=\"").count() as u64);
         bytes.push(told.len() as u64);
@@ -87,6 +98,7 @@ fn one(number: u32, options: &Options, door: Arc<Door>) -> Day {
         series_of_cameras: of_cameras,
         exposition_bytes: bytes,
         scrapes: text,
+        exposition: longest,
         ..std::mem::take(&mut station.day)
     }
 }

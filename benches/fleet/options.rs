@@ -39,6 +39,8 @@ pub struct Options {
     /// Write the scrapes of the simulated docks here, as OpenMetrics with times.
     pub scrapes: Option<String>,
     pub interval_s: u32,
+    /// Write each simulated dock's fullest exposition into this folder, to be served to a Prometheus.
+    pub exposition: Option<String>,
     pub retention_days: f64,
     /// Bytes a sample takes in Prometheus's blocks; see benches/README.md.
     pub bytes_per_sample: f64,
@@ -79,6 +81,7 @@ impl Default for Options {
             json: false,
             scrapes: None,
             interval_s: 60,
+            exposition: None,
             retention_days: 31.0,
             bytes_per_sample: 2.0,
             bytes_per_series: 4096.0,
@@ -133,6 +136,7 @@ impl Options {
             "--read-price" => self.prices.reads_per_1000 = number().ok_or_else(bad)?,
             "--gb-month-price" => self.prices.gb_month = number().ok_or_else(bad)?,
             "--scrapes" => self.scrapes = Some(value.to_owned()),
+            "--exposition" => self.exposition = Some(value.to_owned()),
             "--interval" => self.interval_s = whole()?,
             "--retention-days" => self.retention_days = positive()?,
             "--bytes-per-sample" => self.bytes_per_sample = positive()?,

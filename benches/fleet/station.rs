@@ -140,6 +140,8 @@ pub struct Day {
     pub exposition_bytes: Vec<u64>,
     /// Exposition, scraped over the day, if it was asked for.
     pub scrapes: String,
+    /// The longest exposition of the day, in the older text format.
+    pub exposition: String,
 }
 
 /// Called with the dock at each minute.
