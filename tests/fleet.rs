@@ -1,8 +1,14 @@
 //! The load program of `benches/fleet` with a small fleet: what it counts is what was built, and as
 //! long as what goes over a socket.
 
+#[path = "../benches/fleet/agenda.rs"]
+mod agenda;
 #[path = "../benches/fleet/bucket.rs"]
 mod bucket;
+#[path = "../benches/fleet/copying.rs"]
+mod copying;
+#[path = "../benches/fleet/day.rs"]
+mod day;
 #[path = "../benches/fleet/figures.rs"]
 mod figures;
 #[path = "../benches/fleet/fleet.rs"]
@@ -15,6 +21,8 @@ mod line;
 mod options;
 #[path = "../benches/fleet/report.rs"]
 mod report;
+#[path = "../benches/fleet/sending.rs"]
+mod sending;
 #[path = "../benches/fleet/station.rs"]
 mod station;
 #[path = "../benches/fleet/store.rs"]
@@ -42,7 +50,7 @@ use std::{
 use tally::Kind;
 
 fn small(arguments: &str) -> Options {
-    let all = format!("--docks 2 --cameras 6 --hours 0.4 {arguments}");
+    let all = format!("--docks 2 --cameras 4 --hours 0.4 {arguments}");
     Options::parse(all.split_whitespace().map(str::to_owned)).unwrap()
 }
 

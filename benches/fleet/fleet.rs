@@ -1,12 +1,6 @@
 //! All docks, one after the other on each core: they meet in the store only.
 
-use crate::{
-    figures,
-    options::Options,
-    station::{Day, Station},
-    store::Door,
-    tally::Tally,
-};
+use crate::{day::Day, figures, options::Options, station::Station, store::Door, tally::Tally};
 use std::sync::{
     Arc, Mutex, PoisonError,
     atomic::{AtomicU32, Ordering},

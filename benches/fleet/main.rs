@@ -4,13 +4,17 @@
 //! rules, its upload machine and its S3 door are the real ones, signing included; time, cameras,
 //! lines and the bucket are simulated. Every option is in `options.rs`, with its default.
 
+mod agenda;
 mod bucket;
+mod copying;
+mod day;
 mod figures;
 mod fleet;
 mod footage;
 mod line;
 mod options;
 mod report;
+mod sending;
 mod station;
 mod store;
 mod summary;

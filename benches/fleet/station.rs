@@ -2,42 +2,32 @@
 //! virtual time. Simulated are the cameras (their reading takes its time), the line and the bucket.
 
 use crate::{
-    footage::{Camera, digest},
+    agenda::{Agenda, Due},
+    copying::Erasing,
+    day::Day,
+    footage::Camera,
     line::Line,
     options::Options,
+    sending::Sent,
     store::Door,
 };
 use bwvdock::{
-    custody::{
-        chain::Head,
-        receipt::{DockKey, Place, Receipt},
-    },
+    custody::receipt::DockKey,
     dock::{
         Action, Dock, Event, IdSource, MemoryTable, Records as _, Settings, Step,
-        clearing::{Clearing, clear},
-        event::{Arrival, CopyResult, EraseResult, NoReceipt, Started, UploadEnd},
+        event::{Arrival, CopyResult, Started},
         fold,
-        sending::{Sending, Turn},
         state::key,
     },
-    release::{Approval, ErasePermit},
-    seal,
-    transfer::{
-        Answer, Call, Enforces, Limits, Random, Resume, StoreError, StoredProof, Upload,
-        marks::MarksWanted,
-    },
+    transfer::{Answer, Call, Enforces, Limits, Random, StoreError},
     types::{
-        BayName, Class, DockId, ObjectId, RecordingId, Sha256Digest,
-        fact::{
-            ClockReading, Entry, Fact, Hashed, NewFact, Part, PartTable, ReceiptRef, SealedObject,
-            Source, VERSION,
-        },
+        BayName, DockId, ObjectId, Sha256Digest,
+        fact::{ClockReading, Entry, Fact, NewFact, VERSION},
     },
 };
 use jiff::Timestamp;
 use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
@@ -65,85 +55,6 @@ impl IdSource for Ids {
     }
 }
 
-enum Due {
-    Arrive(usize),
-    /// Tell the dock.
-    Tell(Box<Event>),
-    /// A call of an upload is answered.
-    Answered(ObjectId, Box<(Call, Result<Answer, StoreError>)>),
-    Wake(ObjectId),
-    Erase(BayName),
-    Tick,
-}
-
-struct Later {
-    at: i64,
-    order: u64,
-    due: Due,
-}
-
-impl PartialEq for Later {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-impl Eq for Later {}
-impl PartialOrd for Later {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Later {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.order).cmp(&(other.at, other.order))
-    }
-}
-
-struct Sent {
-    object: Arc<SealedObject>,
-    sending: Sending,
-}
-
-#[derive(Default)]
-struct Erasing {
-    left: VecDeque<Approval>,
-    results: Vec<(bwvdock::types::SegmentId, EraseResult)>,
-    stop: bool,
-}
-
-/// What a day came to.
-#[derive(Default)]
-pub struct Day {
-    pub mbit: u32,
-    pub cameras: u64,
-    pub files: u64,
-    pub recordings: u64,
-    pub objects: u64,
-    pub sealed_bytes: u64,
-    pub receipt_bytes: u64,
-    pub facts: u64,
-    pub facts_created: u64,
-    pub facts_parts: u64,
-    pub facts_stored: u64,
-    pub facts_marked: u64,
-    pub facts_receipted: u64,
-    pub facts_placed: u64,
-    pub spool_peak: u64,
-    /// By camera: when its last evidence, and its last file, was safe; milliseconds after docking.
-    pub safe_evidence: Vec<i64>,
-    pub safe_all: Vec<i64>,
-    /// Everything was in the store before the same cameras came again.
-    pub in_a_day: bool,
-    pub series: Vec<u64>,
-    /// Of these, how many name a camera: another bay, and they are new ones.
-    pub series_of_cameras: u64,
-    pub exposition_bytes: Vec<u64>,
-    /// Exposition, scraped over the day, if it was asked for.
-    pub scrapes: String,
-    /// The longest exposition of the day, in the older text format.
-    pub exposition: String,
-}
-
 /// Called with the dock at each minute.
 pub type Scrape<'a> = dyn FnMut(&Station, i64) + 'a;
 
@@ -154,28 +65,27 @@ pub struct Station {
     pub now: i64,
     pub spool: u64,
     pub day: Day,
-    seq: u64,
-    door: Arc<Door>,
-    limits: Limits,
-    connections: usize,
+    pub(crate) seq: u64,
+    pub(crate) door: Arc<Door>,
+    pub(crate) limits: Limits,
+    pub(crate) connections: usize,
     /// Connections with a part that is on its way or not answered yet.
-    busy: usize,
-    lock: bool,
-    camera_bytes_per_ms: f64,
-    round_trip: i64,
-    part_bytes: u64,
-    line: Line<(ObjectId, Call, Result<Answer, StoreError>, u64)>,
-    waiting: VecDeque<(ObjectId, Call)>,
-    uploads: BTreeMap<ObjectId, Sent>,
-    erasing: BTreeMap<BayName, Erasing>,
-    receipts: BTreeMap<ObjectId, Vec<u8>>,
-    owner: BTreeMap<ObjectId, usize>,
-    key: DockKey,
-    heap: BinaryHeap<Reverse<Later>>,
-    order: u64,
-    arrivals: usize,
-    dockings: BTreeMap<BayName, usize>,
-    in_the_air: usize,
+    pub(crate) busy: usize,
+    pub(crate) lock: bool,
+    pub(crate) camera_bytes_per_ms: f64,
+    pub(crate) round_trip: i64,
+    pub(crate) part_bytes: u64,
+    pub(crate) line: Line<(ObjectId, Call, Result<Answer, StoreError>, u64)>,
+    pub(crate) waiting: VecDeque<(ObjectId, Call)>,
+    pub(crate) uploads: BTreeMap<ObjectId, Sent>,
+    pub(crate) erasing: BTreeMap<BayName, Erasing>,
+    pub(crate) receipts: BTreeMap<ObjectId, Vec<u8>>,
+    pub(crate) owner: BTreeMap<ObjectId, usize>,
+    pub(crate) key: DockKey,
+    pub(crate) agenda: Agenda,
+    pub(crate) arrivals: usize,
+    pub(crate) dockings: BTreeMap<BayName, usize>,
+    pub(crate) in_the_air: usize,
 }
 
 impl Station {
@@ -224,8 +134,7 @@ impl Station {
             receipts: BTreeMap::new(),
             owner: BTreeMap::new(),
             key: DockKey::generate().expect("random bytes"),
-            heap: BinaryHeap::new(),
-            order: 0,
+            agenda: Agenda::default(),
             arrivals: cameras.len(),
             dockings: BTreeMap::new(),
             in_the_air: 0,
@@ -252,17 +161,17 @@ impl Station {
         let mut settled = None;
         while settled.is_none() || self.now < 24 * 60 * MINUTE {
             let line = self.line.next().unwrap_or(i64::MAX);
-            let next = self.heap.peek().map_or(i64::MAX, |Reverse(later)| later.at);
+            let next = self.agenda.next().unwrap_or(i64::MAX);
             if line.min(next) > LATEST {
                 break;
             }
             if line <= next {
                 self.now = line;
                 self.through();
-            } else if let Some(Reverse(later)) = self.heap.pop() {
-                self.now = later.at;
-                let tick = matches!(later.due, Due::Tick);
-                self.happen(later.due);
+            } else if let Some((at, due)) = self.agenda.pop() {
+                self.now = at;
+                let tick = matches!(due, Due::Tick);
+                self.happen(due);
                 if tick {
                     scrape(self, self.now);
                     settled = settled.or_else(|| self.is_settled().then_some(self.now));
@@ -289,13 +198,12 @@ impl Station {
             && none(key::UNDESCRIBED)
     }
 
-    fn later(&mut self, at: i64, due: Due) {
-        self.order += 1;
-        self.heap.push(Reverse(Later { at, order: self.order, due }));
+    pub(crate) fn later(&mut self, at: i64, due: Due) {
+        self.agenda.add(at, due);
     }
 
     /// Work that ends with this event.
-    fn work(&mut self, ms: f64, event: Event) {
+    pub(crate) fn work(&mut self, ms: f64, event: Event) {
         self.in_the_air += 1;
         self.later(self.now + ms.ceil() as i64, Due::Tell(Box::new(event)));
     }
@@ -344,7 +252,7 @@ impl Station {
 
     // --- the loop of the daemon's core ---
 
-    fn tell(&mut self, event: Event) {
+    pub(crate) fn tell(&mut self, event: Event) {
         let step = self.dock.handle(at(self.now), event, &self.table).expect("a table in memory");
         self.carry_out(step);
         loop {
@@ -363,7 +271,7 @@ impl Station {
         }
     }
 
-    fn commit(&mut self, facts: Vec<NewFact>) {
+    pub(crate) fn commit(&mut self, facts: Vec<NewFact>) {
         for NewFact { actor, fact } in facts {
             self.seq += 1;
             let day = &mut self.day;
@@ -401,7 +309,7 @@ impl Station {
                 self.work(ms, Event::Copied { bay, segment, object, result });
             }
             Action::SecondRead { bay, segment, source } => {
-                let plain = plain(self.camera_in(&bay), &source);
+                let plain = crate::copying::plain(self.camera_in(&bay), &source);
                 let ms = self.reading_ms(plain.size);
                 self.work(ms, Event::SecondRead { bay, segment, result: Ok(plain) });
             }
@@ -435,235 +343,6 @@ impl Station {
             Action::StopCopy { .. } | Action::Discard { .. } | Action::AcceptDamage { .. } => {}
         }
     }
-
-    // --- cameras ---
-
-    fn camera_in(&self, bay: &BayName) -> &Camera {
-        &self.cameras[self.dockings[bay]]
-    }
-
-    fn reading_ms(&self, bytes: u64) -> f64 {
-        200.0 + bytes as f64 / self.camera_bytes_per_ms
-    }
-
-    fn seal(&self, bay: &BayName, source: &Source) -> (Hashed, Hashed, PartTable) {
-        let plain = plain(self.camera_in(bay), source);
-        let (sealed, table) = sealed(plain, self.part_bytes);
-        (plain, sealed, table)
-    }
-
-    fn seal_record(&mut self, recording: RecordingId, object: ObjectId) {
-        let members = self.table.ids(&key::members(recording), b"", usize::MAX);
-        let files = members.expect("a table in memory");
-        // A line for its head and one for each file, as long as they mostly are.
-        let size = 900 + 650 * files.len() as u64;
-        let plain = Hashed { size, sha256: Sha256Digest::of(object.as_bytes()) };
-        let (sealed, table) = sealed(plain, self.part_bytes);
-        self.spool += sealed.size;
-        let result = CopyResult::Sealed { plain, sealed, table, read_failed: None };
-        self.work(50.0, Event::RecordSealed { recording, object, result });
-    }
-
-    fn erase_next(&mut self, bay: BayName) {
-        let Some(next) = self.erasing.get(&bay).and_then(|erasing| erasing.left.front()) else {
-            return;
-        };
-        let ms = if next.needs_read() { self.reading_ms(next.source().size) } else { 100.0 };
-        self.later(self.now + ms as i64, Due::Erase(bay));
-    }
-
-    fn erase_on(&mut self, bay: BayName) {
-        let number = self.dockings[&bay];
-        let Some(erasing) = self.erasing.get_mut(&bay) else { return };
-        while let Some(approval) = erasing.left.pop_front() {
-            let segment = approval.segment();
-            if erasing.stop {
-                erasing.results.push((segment, EraseResult::GaveWay));
-                continue;
-            }
-            let camera = &mut self.cameras[number];
-            erasing.results.push((segment, clear(&mut AtCamera(camera), approval)));
-            break;
-        }
-        if !erasing.left.is_empty() {
-            return self.erase_next(bay);
-        }
-        let results = std::mem::take(&mut erasing.results);
-        self.erasing.remove(&bay);
-        self.tell(Event::Erased { bay, results });
-    }
-
-    // --- the store ---
-
-    fn begin_upload(&mut self, id: ObjectId) {
-        let state = self.table.object(id).expect("a table in memory").expect("a known object");
-        let acked = self.table.acknowledged(id).expect("a table in memory");
-        // As the daemon begins one.
-        let resume = Resume {
-            upload: state.upload,
-            acked: acked.into_iter().collect(),
-            attempts: state.attempts,
-            abandoned: state.abandoned,
-            retry_at: None,
-            maybe_begun: true,
-        };
-        let object = Arc::new(state.object);
-        let machine = Upload::new(object.clone(), resume, self.limits, self.order);
-        self.uploads.insert(id, Sent { object, sending: Sending::new(machine) });
-        self.drive(id);
-    }
-
-    fn drive(&mut self, id: ObjectId) {
-        loop {
-            let now = at(self.now);
-            let Some(sent) = self.uploads.get_mut(&id) else { return };
-            match sent.sending.poll(now) {
-                Turn::Remember(facts) => {
-                    self.commit(facts.into_iter().map(NewFact::from).collect());
-                }
-                Turn::Do(call @ Call::PutPart { .. }) => self.waiting.push_back((id, call)),
-                Turn::Do(call) => {
-                    let object = sent.object.clone();
-                    let (result, asked) = self.door.perform(self.now, &object, &call);
-                    let ready = self.now + asked * self.round_trip;
-                    self.later(ready, Due::Answered(id, Box::new((call, result))));
-                }
-                Turn::Sleep(until) => {
-                    let wait = until.duration_since(now).as_millis() as i64;
-                    return self.later(self.now + wait.max(1), Due::Wake(id));
-                }
-                Turn::Idle => return self.send_parts(),
-                Turn::End(end) => {
-                    self.uploads.remove(&id);
-                    self.ended(id, &end);
-                    return self.tell(Event::UploadEnded { object: id, end });
-                }
-            }
-        }
-    }
-
-    fn ended(&mut self, id: ObjectId, end: &UploadEnd) {
-        let (UploadEnd::Stored { .. }, Some(camera)) = (end, self.owner.get(&id)) else { return };
-        let state = self.table.object(id).expect("a table in memory").expect("a known object");
-        let took = self.now - self.cameras[*camera].arrives;
-        self.day.sealed_bytes += state.object.sealed.size;
-        self.day.safe_all[*camera] = self.day.safe_all[*camera].max(took);
-        if state.object.class == Class::Evidential {
-            let safe = &mut self.day.safe_evidence[*camera];
-            *safe = took.max(*safe);
-        }
-    }
-
-    /// Puts parts on the line while connections are free.
-    fn send_parts(&mut self) {
-        while self.busy < self.connections {
-            let Some((id, call)) = self.waiting.pop_front() else { return };
-            let Some(sent) = self.uploads.get(&id) else { continue };
-            let object = sent.object.clone();
-            let Call::PutPart { number, .. } = &call else { continue };
-            let bytes = object.table.part_len(*number, object.sealed.size);
-            let (result, _) = self.door.perform(self.now, &object, &call);
-            self.line.start(self.now, bytes, (id, call, result, bytes));
-            self.busy += 1;
-        }
-    }
-
-    fn through(&mut self) {
-        for (id, call, result, bytes) in self.line.finish(self.now) {
-            self.door.bucket().tally.moved(self.now, bytes);
-            self.later(self.now + self.round_trip, Due::Answered(id, Box::new((call, result))));
-        }
-    }
-
-    fn mark(&mut self, id: ObjectId, asked: bwvdock::types::fact::MarksAsked) {
-        let state = self.table.object(id).expect("a table in memory").expect("a known object");
-        // As the daemon asks for the first time; nobody changes a mark in this day.
-        let wanted = MarksWanted {
-            asked,
-            lock: self.lock,
-            retain_until: state.object.retain_until.filter(|_| self.lock),
-            hold_is_ours: state.marking.hold_is_ours,
-            known_class: None,
-        };
-        let version = state.stored.as_ref().and_then(|(_, version)| version.clone());
-        let (result, requests) = self.door.mark(self.now, &state.object.key, version, &wanted);
-        let end = bwvdock::dock::event::MarkEnd::Seen(result.expect("a store that keeps marks"));
-        let ms = requests * self.round_trip;
-        self.work(ms as f64, Event::MarkEnded { object: id, asked, end });
-    }
-
-    /// One more look, as the daemon takes it, and the signed receipt of what it showed.
-    fn write_receipt(&mut self, id: ObjectId) {
-        let state = self.table.object(id).expect("a table in memory").expect("a known object");
-        let object = Arc::new(state.object);
-        let (answer, requests) = self.door.perform(self.now, &object, &Call::Head);
-        let proof = match (answer, &state.stored) {
-            (Ok(Answer::Head(Some(head))), Some((level, version))) => {
-                StoredProof::again(&object, head, *level, version.as_deref())
-            }
-            _ => None,
-        };
-        let result = proof.ok_or(NoReceipt::Forgotten("it is gone".into())).map(|proof| {
-            let place = Place { endpoint: "store.example:443".into(), bucket: "evidence".into() };
-            let head = Head { seq: self.seq, hash: Sha256Digest([0; 32]) };
-            let dock = self.dock.settings().dock.clone();
-            let receipt = Receipt::new(&dock, &object, &proof, place, head, at(self.now));
-            let bytes = receipt.sign(&self.key);
-            self.day.receipt_bytes += bytes.len() as u64;
-            let sha256 = Sha256Digest::of(&bytes);
-            self.receipts.insert(id, bytes);
-            ReceiptRef { sha256, level: proof.level() }
-        });
-        let ms = requests * self.round_trip;
-        self.work(ms as f64, Event::ReceiptWritten { object: id, result });
-    }
-
-    fn place_receipt(&mut self, id: ObjectId) {
-        let state = self.table.object(id).expect("a table in memory").expect("a known object");
-        let bytes = self.receipts.remove(&id).unwrap_or_default();
-        let key = format!("{}.receipt", state.object.key);
-        let (result, requests) = self.door.put_small(self.now, &key, bytes);
-        let ms = requests * self.round_trip;
-        let result = result.map_err(|error| error.to_string());
-        self.work(ms as f64, Event::ReceiptPlaced { object: id, result });
-    }
-}
-
-/// A docked camera, as the rule of erasing uses it.
-struct AtCamera<'a>(&'a mut Camera);
-
-impl Clearing for AtCamera<'_> {
-    fn read(&mut self, approval: &Approval) -> Result<Hashed, EraseResult> {
-        Ok(plain(self.0, approval.source()))
-    }
-
-    fn erase(&mut self, permit: &ErasePermit) -> EraseResult {
-        match self.0.erased.insert(permit.source().path.clone()) {
-            true => EraseResult::Erased,
-            false => EraseResult::Absent,
-        }
-    }
-}
-
-fn plain(camera: &Camera, source: &Source) -> Hashed {
-    Hashed { size: source.size, sha256: digest(&camera.id, &source.path) }
-}
-
-/// What sealing would give: the true sizes, with digests of nothing.
-fn sealed(plain: Hashed, part_bytes: u64) -> (Hashed, PartTable) {
-    // An age header for two recipients, the nonce, and a tag for each chunk.
-    let chunks = plain.size.div_ceil(seal::CHUNK as u64).max(1);
-    let size = plain.size + chunks * seal::TAG as u64 + 296 + 16;
-    let part_size = seal::part_size(plain.size, part_bytes);
-    let mut random =
-        Random::new(u64::from_be_bytes(plain.sha256.0[..8].try_into().expect("eight")));
-    let parts = (0..size.div_ceil(part_size)).map(|_| {
-        let mut sha256 = [0; 32];
-        sha256.chunks_mut(8).for_each(|piece| piece.copy_from_slice(&random.bits().to_be_bytes()));
-        Part::from(Sha256Digest(sha256))
-    });
-    let table = PartTable { part_size, parts: parts.collect() };
-    (Hashed { size, sha256: Sha256Digest::of(&plain.sha256.0) }, table)
 }
 
 pub fn bay(number: usize) -> BayName {

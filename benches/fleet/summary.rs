@@ -1,6 +1,7 @@
 //! Figures for people and machines out of what was counted.
 
 use crate::{
+    day::Day,
     fleet::Fleet,
     options::Options,
     tally::{DAY_S, Kind},
@@ -73,8 +74,7 @@ pub struct Summary {
 
 pub fn summary(fleet: &Fleet, options: &Options) -> Summary {
     let times = f64::from(options.docks) / fleet.days.len().max(1) as f64;
-    let sum =
-        |of: fn(&crate::station::Day) -> u64| fleet.days.iter().map(of).sum::<u64>() as f64 * times;
+    let sum = |of: fn(&Day) -> u64| fleet.days.iter().map(of).sum::<u64>() as f64 * times;
     let objects = sum(|day| day.objects);
     let bytes = sum(|day| day.sealed_bytes);
     let row = |kind: Kind| {
@@ -101,7 +101,7 @@ pub fn summary(fleet: &Fleet, options: &Options) -> Summary {
         sent_bytes: total(|row| row.sent_bytes),
         received_bytes: total(|row| row.received_bytes),
     };
-    let series = |day: &crate::station::Day| day.series.iter().copied().max().unwrap_or(0);
+    let series = |day: &Day| day.series.iter().copied().max().unwrap_or(0);
     let at_once = fleet.days.iter().map(series).sum::<u64>() as f64 * times;
     let scraping = scraping(fleet, options, at_once, times);
     let writes = |is: bool| {
@@ -149,7 +149,7 @@ pub fn summary(fleet: &Fleet, options: &Options) -> Summary {
 }
 
 fn scraping(fleet: &Fleet, options: &Options, at_once: f64, times: f64) -> Vec<Scraping> {
-    let largest = |day: &crate::station::Day| day.exposition_bytes.iter().copied().max();
+    let largest = |day: &Day| day.exposition_bytes.iter().copied().max();
     let text = fleet.days.iter().filter_map(largest).sum::<u64>() as f64 * times;
     let at = |interval_s: u32| {
         let samples_per_second = at_once / f64::from(interval_s);
@@ -170,7 +170,7 @@ fn safe(fleet: &Fleet, options: &Options) -> Vec<Safe> {
     lines.sort_by_key(|(mbit, _)| *mbit);
     let of = |mbit: u32| {
         let days: Vec<_> = fleet.days.iter().filter(|day| day.mbit == mbit).collect();
-        let spread = |of: fn(&crate::station::Day) -> &Vec<i64>| {
+        let spread = |of: fn(&Day) -> &Vec<i64>| {
             let mut all: Vec<i64> =
                 days.iter().flat_map(|day| of(day).iter().copied()).filter(|ms| *ms > 0).collect();
             all.sort_unstable();
