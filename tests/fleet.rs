@@ -50,7 +50,7 @@ use std::{
 use tally::Kind;
 
 fn small(arguments: &str) -> Options {
-    let all = format!("--docks 2 --cameras 4 --hours 0.4 {arguments}");
+    let all = format!("--docks 2 --cameras 4 --every 1 --hours 0.4 {arguments}");
     Options::parse(all.split_whitespace().map(str::to_owned)).unwrap()
 }
 

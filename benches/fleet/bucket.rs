@@ -21,6 +21,9 @@ pub struct Object {
     hold: bool,
 }
 
+/// The key of an upload, what it will be, and the sizes of its parts.
+type Open = (String, Object, BTreeMap<u32, u64>);
+
 #[derive(Default)]
 pub struct Bucket {
     pub tally: Tally,
@@ -29,7 +32,7 @@ pub struct Bucket {
     pub round_trip_ms: i64,
     /// Requests of the call that is being made.
     pub asked: u32,
-    open: BTreeMap<String, (String, Object, BTreeSet<u32>)>,
+    open: BTreeMap<String, Open>,
     pub objects: BTreeMap<String, Object>,
     pub receipts: BTreeSet<String>,
     /// What a store would have refused.
@@ -120,7 +123,7 @@ impl Bucket {
                     hold: header(headers, "x-amz-object-lock-legal-hold") == "ON",
                     ..Object::default()
                 };
-                self.open.insert(id.clone(), (key.to_owned(), object, BTreeSet::new()));
+                self.open.insert(id.clone(), (key.to_owned(), object, BTreeMap::new()));
                 let body = format!(
                     "<InitiateMultipartUploadResult><Bucket>evidence</Bucket><Key>{key}</Key>\
                      <UploadId>{id}</UploadId></InitiateMultipartUploadResult>"
@@ -130,21 +133,22 @@ impl Bucket {
             Kind::UploadPart => {
                 let length: u64 = header(headers, "content-length").parse().unwrap_or(0);
                 let open = upload.and_then(|id| self.open.get_mut(&id));
-                let Some((_, object, parts)) = open else { return reply(404, &[], String::new()) };
-                if !part.is_some_and(|number| parts.insert(number)) || length == 0 {
+                let Some(((_, _, parts), number)) = open.zip(part) else {
+                    return reply(404, &[], String::new());
+                };
+                if length == 0 || parts.insert(number, length).is_some() {
                     return reply(400, &[], String::new());
                 }
-                object.size += length;
-                object.parts += 1;
                 let sum = header(headers, "x-amz-checksum-sha256");
-                let etag = format!("\"{:032x}\"", object.parts);
+                let etag = format!("\"{number:032x}\"");
                 reply(200, &[("etag", &etag), ("x-amz-checksum-sha256", sum)], String::new())
             }
             Kind::CompleteMultipartUpload => {
                 let open = upload.and_then(|id| self.open.remove(&id));
-                let Some((key, mut object, _)) = open else {
+                let Some((key, mut object, parts)) = open else {
                     return reply(404, &[], String::new());
                 };
+                (object.size, object.parts) = (parts.values().sum(), parts.len() as u64);
                 object.composite = header(headers, "x-amz-checksum-sha256").to_owned();
                 if self.objects.insert(key.clone(), object).is_some() {
                     return reply(412, &[], String::new());
@@ -181,9 +185,9 @@ impl Bucket {
             Kind::PutObjectTagging | Kind::PutObjectRetention | Kind::PutObjectLegalHold => {
                 reply(200, &[], String::new())
             }
-            Kind::ListParts | Kind::AbortMultipartUpload | Kind::GetObject => {
-                reply(501, &[], String::new())
-            }
+            Kind::ListParts => self.parts(upload),
+            // Nothing goes wrong here, so nothing is given up or read back.
+            Kind::AbortMultipartUpload | Kind::GetObject => reply(501, &[], String::new()),
         }
     }
 
@@ -203,6 +207,20 @@ impl Bucket {
             headers.push(("x-amz-object-lock-retain-until-date", until));
         }
         reply(200, &headers, String::new())
+    }
+
+    fn parts(&self, upload: Option<String>) -> Reply {
+        let Some((_, _, parts)) = upload.and_then(|id| self.open.get(&id)) else {
+            return reply(404, &[], String::new());
+        };
+        let row = |(number, size): (&u32, &u64)| {
+            format!(
+                "<Part><PartNumber>{number}</PartNumber><ETag>&quot;{number:032x}&quot;</ETag>\
+                 <Size>{size}</Size></Part>"
+            )
+        };
+        let rows: String = parts.iter().map(row).collect();
+        reply(200, &[], format!("<ListPartsResult>{rows}</ListPartsResult>"))
     }
 
     fn tags(&self, key: &str) -> Reply {

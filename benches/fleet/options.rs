@@ -62,7 +62,7 @@ impl Default for Options {
         Self {
             docks: 800,
             cameras: 22_000,
-            every: 1,
+            every: 10,
             seed: 1,
             hours: 3.0,
             gb_per_hour: (1.4, 5.0),

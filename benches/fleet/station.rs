@@ -368,7 +368,7 @@ fn settings(number: u32, bays: usize, lock: bool) -> Settings {
             still_min: jiff::SignedDuration::from_secs(config.release.still_seconds_min.into()),
             reread: config.release.read_again_before_erase,
         },
-        key_prefix: format!("force/dock-{number:03}/"),
+        key_prefix: "force/".into(),
         lock_for: lock.then(|| hours(24 * config.retention.days)),
         copy_retry: (jiff::SignedDuration::from_secs(2), jiff::SignedDuration::from_mins(10)),
         copy_attempts_max: 5,
