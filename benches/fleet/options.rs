@@ -42,9 +42,9 @@ pub struct Options {
     /// Write each simulated dock's fullest exposition into this folder, to be served to a Prometheus.
     pub exposition: Option<String>,
     pub retention_days: f64,
-    /// Bytes a sample takes in Prometheus's blocks; see benches/README.md.
+    /// Bytes a sample takes in Prometheus's blocks: as measured, see benches/README.md.
     pub bytes_per_sample: f64,
-    /// Bytes of memory for a series in its head.
+    /// Bytes of memory for a series in its head: twice what was measured, for two hours of samples.
     pub bytes_per_series: f64,
 }
 
@@ -83,7 +83,7 @@ impl Default for Options {
             interval_s: 60,
             exposition: None,
             retention_days: 31.0,
-            bytes_per_sample: 2.0,
+            bytes_per_sample: 1.25,
             bytes_per_series: 4096.0,
         }
     }
