@@ -63,6 +63,9 @@ impl Fold<'_> {
 
     fn due(&mut self, mut state: ObjectState) -> Done {
         let id = state.object.id;
+        if state.missing {
+            return put(self.table, key::object(id), &state);
+        }
         self.not_lacking(id)?;
         state.marking.due = true;
         state.marking.attempts = 0;
@@ -70,6 +73,16 @@ impl Fold<'_> {
         state.marking.retry_at = None;
         self.index_due(id, None);
         put(self.table, key::object(id), &state)
+    }
+
+    /// It is not in the store: there is nothing to mark.
+    pub(super) fn unmark(&mut self, state: &mut ObjectState) -> Done {
+        let id = state.object.id;
+        self.not_lacking(id)?;
+        self.table.remove(&key::marks_due(id));
+        state.marking.due = false;
+        state.marking.seen = None;
+        Ok(())
     }
 
     fn index_due(&mut self, id: ObjectId, not_before: Option<Timestamp>) {
@@ -88,6 +101,10 @@ impl Fold<'_> {
 
     pub(super) fn marked(&mut self, id: ObjectId, asked: MarksAsked, seen: &MarksSeen) -> Done {
         let Some(mut state) = self.table.object(id)? else { return Ok(()) };
+        // An answer from before the store was seen to have lost it.
+        if state.missing {
+            return Ok(());
+        }
         if state.marks_asked() == asked {
             self.not_lacking(id)?;
             self.table.remove(&key::marks_due(id));
