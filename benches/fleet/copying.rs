@@ -4,23 +4,24 @@ use crate::{
     agenda::Due,
     footage::{Camera, digest},
     station::Station,
+    store::Door,
 };
 use bwvdock::{
     dock::{
         Event, Records as _,
         clearing::{Clearing, clear},
         event::{CopyResult, EraseResult},
-        state::key,
+        state::{ObjectState, key},
     },
     release::{Approval, ErasePermit},
     seal,
-    transfer::Random,
+    transfer::{Answer, Call, Random, StoredProof},
     types::{
         BayName, ObjectId, RecordingId, SegmentId, Sha256Digest,
         fact::{Hashed, Part, PartTable, Source},
     },
 };
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 /// An order to erase under way.
 #[derive(Default)]
@@ -74,8 +75,10 @@ impl Station {
                 erasing.results.push((segment, EraseResult::GaveWay));
                 continue;
             }
-            let camera = &mut self.cameras[number];
-            erasing.results.push((segment, clear(&mut AtCamera(camera), approval)));
+            let state = self.table.object(approval.object()).expect("a table in memory");
+            let (door, now, camera) = (&*self.door, self.now, &mut self.cameras[number]);
+            let mut place = AtCamera { camera, door, now, state };
+            erasing.results.push((segment, clear(&mut place, approval)));
             break;
         }
         if !erasing.left.is_empty() {
@@ -87,16 +90,34 @@ impl Station {
     }
 }
 
-/// A docked camera, as the rule of erasing uses it.
-struct AtCamera<'a>(&'a mut Camera);
+/// A docked camera and the store, as the rule of erasing uses them.
+struct AtCamera<'a> {
+    camera: &'a mut Camera,
+    door: &'a Door,
+    now: i64,
+    state: Option<ObjectState>,
+}
 
 impl Clearing for AtCamera<'_> {
     fn read(&mut self, approval: &Approval) -> Result<Hashed, EraseResult> {
-        Ok(plain(self.0, approval.source()))
+        Ok(plain(self.camera, approval.source()))
+    }
+
+    fn ask_store(&mut self, _: &Approval) -> Result<StoredProof, EraseResult> {
+        let lacks = || EraseResult::StoreLacks("it is gone".into());
+        let state = self.state.take().ok_or_else(lacks)?;
+        let object = Arc::new(state.object);
+        let answer = self.door.perform(self.now, &object, &Call::Head).0;
+        match (answer, state.stored) {
+            (Ok(Answer::Head(Some(head))), Some((level, version))) => {
+                StoredProof::again(&object, head, level, version.as_deref()).ok_or_else(lacks)
+            }
+            _ => Err(lacks()),
+        }
     }
 
     fn erase(&mut self, permit: &ErasePermit) -> EraseResult {
-        match self.0.erased.insert(permit.source().path.clone()) {
+        match self.camera.erased.insert(permit.source().path.clone()) {
             true => EraseResult::Erased,
             false => EraseResult::Absent,
         }

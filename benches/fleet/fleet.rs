@@ -118,6 +118,13 @@ pub fn check(number: u32, day: &Day, door: &Door) -> Vec<String> {
         ("receipts placed, by the log", day.facts_placed, expected),
         ("receipts kept", bucket.receipts.len() as u64, expected),
         ("PutObject", counted(Kind::PutObject), expected),
+        // Before it is sent, when it is proved, for the receipt, and before its file is erased; and
+        // once more whenever it goes on after it gave way.
+        (
+            "HeadObject",
+            counted(Kind::HeadObject) - counted(Kind::ListParts),
+            3 * expected + day.files,
+        ),
         ("UploadPart", counted(Kind::UploadPart), parts),
         ("parts, by the log", day.facts_parts, parts),
     ] {

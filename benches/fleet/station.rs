@@ -14,7 +14,7 @@ use crate::{
 use bwvdock::{
     custody::receipt::DockKey,
     dock::{
-        Action, Dock, Event, IdSource, MemoryTable, Records as _, Settings, Step,
+        Action, Dock, Event, IdSource, MemoryTable, Records as _, Settings, Stage, Step,
         event::{Arrival, CopyResult, Started},
         fold,
         state::key,
@@ -145,7 +145,7 @@ impl Station {
         station
     }
 
-    /// Runs until everything is in the store with its receipt.
+    /// Runs until nothing is left to be done.
     pub fn run(&mut self, scrape: &mut Scrape<'_>) {
         let fact = Fact::DockStarted {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -184,12 +184,19 @@ impl Station {
         self.day.objects = self.day.facts_stored;
     }
 
-    /// Nothing of what has been docked needs the store any more, and all have been docked.
+    /// Everything is in the store and erased from its camera, and all cameras have been docked.
     fn is_settled(&self) -> bool {
         let none = |prefix| self.table.ids(prefix, b"", 1).is_ok_and(|ids| ids.is_empty());
         let totals = self.table.totals().expect("a table in memory");
         let open: u64 = totals.to_copy.iter().chain(&totals.queue).map(|a| a.count).sum();
+        let left: u64 = Stage::ALL
+            .iter()
+            .zip(&totals.stages)
+            .filter(|(stage, _)| !stage.is_gone())
+            .map(|(_, amount)| amount.count)
+            .sum();
         self.arrivals == 0
+            && left == 0
             && self.in_the_air == 0
             && open == 0
             && self.uploads.is_empty()
