@@ -20,8 +20,6 @@ pub struct Day {
     /// By camera: when its last evidence, and its last file, was safe; milliseconds after docking.
     pub safe_evidence: Vec<i64>,
     pub safe_all: Vec<i64>,
-    /// Everything was in the store before the same cameras came again.
-    pub in_a_day: bool,
     pub series: Vec<u64>,
     /// Of these, how many name a camera: another bay, and they are new ones.
     pub series_of_cameras: u64,

@@ -122,11 +122,13 @@ impl Report<'_> {
                 |[half, most, last]: [f64; 3]| format!("{half:.1}  95 %: {most:.1}  max {last:.1}");
             writeln!(
                 f,
-                "  {:>5} Mbit/s   {:>5}  {:<24} {:<24} {:>7.0} % {:>8.0} GB",
+                "  {:>5} Mbit/s   {:>5}  {:<24} {:<25} {:>5.1} max {:>5.1} {:>7.0} % {:>8.0} GB",
                 safe.line_mbit,
                 safe.docks,
                 hours(safe.evidence_hours),
                 hours(safe.all_hours),
+                safe.busy_hours[0],
+                safe.busy_hours[1],
                 safe.keeps_up * 100.0,
                 safe.spool_peak_gb,
             )?;

@@ -85,7 +85,6 @@ pub struct Station {
     pub(crate) agenda: Agenda,
     pub(crate) arrivals: usize,
     pub(crate) dockings: BTreeMap<BayName, usize>,
-    pub(crate) in_the_air: usize,
 }
 
 impl Station {
@@ -137,7 +136,6 @@ impl Station {
             agenda: Agenda::default(),
             arrivals: cameras.len(),
             dockings: BTreeMap::new(),
-            in_the_air: 0,
             cameras,
         };
         station.day.safe_evidence = vec![0; station.cameras.len()];
@@ -179,8 +177,6 @@ impl Station {
                 }
             }
         }
-        self.day.in_a_day =
-            self.day.safe_all.iter().all(|took| *took < 24 * 60 * MINUTE) && settled.is_some();
         self.day.objects = self.day.facts_stored;
     }
 
@@ -197,7 +193,6 @@ impl Station {
             .sum();
         self.arrivals == 0
             && left == 0
-            && self.in_the_air == 0
             && open == 0
             && self.uploads.is_empty()
             && self.line.is_idle()
@@ -211,17 +206,13 @@ impl Station {
 
     /// Work that ends with this event.
     pub(crate) fn work(&mut self, ms: f64, event: Event) {
-        self.in_the_air += 1;
         self.later(self.now + ms.ceil() as i64, Due::Tell(Box::new(event)));
     }
 
     fn happen(&mut self, due: Due) {
         match due {
             Due::Arrive(camera) => self.arrive(camera),
-            Due::Tell(event) => {
-                self.in_the_air -= 1;
-                self.tell(*event);
-            }
+            Due::Tell(event) => self.tell(*event),
             Due::Answered(object, answer) => {
                 let (call, result) = *answer;
                 if matches!(call, Call::PutPart { .. }) {

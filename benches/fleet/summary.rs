@@ -38,7 +38,9 @@ pub struct Safe {
     /// Hours after docking: half of the cameras, 95 of 100, and the last one.
     pub evidence_hours: [f64; 3],
     pub all_hours: [f64; 3],
-    /// Docks whose last footage was safe within a day, as a share.
+    /// How long the line is busy with a day's footage, hours: the mean dock, and the busiest one.
+    pub busy_hours: [f64; 2],
+    /// Docks whose line is busy for less than a day, as a share; the others fall behind for ever.
     pub keeps_up: f64,
     pub spool_peak_gb: f64,
 }
@@ -170,6 +172,10 @@ fn safe(fleet: &Fleet, options: &Options) -> Vec<Safe> {
     lines.sort_by_key(|(mbit, _)| *mbit);
     let of = |mbit: u32| {
         let days: Vec<_> = fleet.days.iter().filter(|day| day.mbit == mbit).collect();
+        let hours = |day: &&Day| {
+            day.sealed_bytes as f64 * 8.0 / (f64::from(mbit) * 1e6 * options.goodput) / 3600.0
+        };
+        let busy: Vec<f64> = days.iter().map(hours).collect();
         let spread = |of: fn(&Day) -> &Vec<i64>| {
             let mut all: Vec<i64> =
                 days.iter().flat_map(|day| of(day).iter().copied()).filter(|ms| *ms > 0).collect();
@@ -185,8 +191,12 @@ fn safe(fleet: &Fleet, options: &Options) -> Vec<Safe> {
             docks: days.len(),
             evidence_hours: spread(|day| &day.safe_evidence),
             all_hours: spread(|day| &day.safe_all),
-            keeps_up: days.iter().filter(|day| day.in_a_day).count() as f64
-                / days.len().max(1) as f64,
+            busy_hours: [
+                busy.iter().sum::<f64>() / busy.len().max(1) as f64,
+                busy.iter().copied().fold(0.0, f64::max),
+            ],
+            keeps_up: busy.iter().filter(|hours| **hours < 24.0).count() as f64
+                / busy.len().max(1) as f64,
             spool_peak_gb: days.iter().map(|day| day.spool_peak).max().unwrap_or(0) as f64 / 1e9,
         }
     };
