@@ -15,7 +15,9 @@ finish() {
 trap finish EXIT
 
 mkdir "$work/www" "$work/tsdb"
-bench() { cargo bench --quiet --bench fleet -- --json "$@" >/dev/null; }
+# FLEET: a program that is built already.
+read -ra fleet <<<"${FLEET:-cargo bench --quiet --bench fleet --}"
+bench() { "${fleet[@]}" --json "$@" >/dev/null; }
 
 echo "a day of two docks, a scrape each minute, as blocks"
 bench --every 400 --scrapes "$work/day.txt" --interval 60
@@ -33,7 +35,7 @@ print(f"  {samples} samples, {size} bytes: {size / samples:.2f} a sample, index 
 PY
 
 echo "$targets targets, scraped every $interval s for $seconds s"
-bench --every 40 --exposition "$work/www"
+bench --every 267 --exposition "$work/www"
 python3 -m http.server --bind 127.0.0.1 --directory "$work/www" "$files" >/dev/null 2>&1 &
 pids+=($!)
 {
