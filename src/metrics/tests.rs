@@ -54,6 +54,7 @@ fn vitals(bays: usize) -> Vitals {
         store_checks_sha256: None,
         store_clock_offset_ms: 250,
         usb_bus_losses: 0,
+        push: None,
     }
 }
 

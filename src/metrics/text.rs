@@ -1,7 +1,7 @@
 //! The vitals as figures for Prometheus: names, units and labels.
 
 use super::{
-    Vitals,
+    PushVitals, Vitals,
     sheet::{Labels, Sheet},
 };
 use crate::{
@@ -42,6 +42,9 @@ pub fn exposition(vitals: &Vitals, format: Format) -> String {
     board(&mut sheet, vitals);
     bays(&mut sheet, vitals);
     cameras(&mut sheet, vitals);
+    if let Some(push) = &vitals.push {
+        push_itself(&mut sheet, push);
+    }
     let mut text = String::new();
     encode(&mut text, sheet.registry()).expect("a String takes all text");
     match format {
@@ -214,6 +217,24 @@ fn board(sheet: &mut Sheet, v: &Vitals) {
     sheet.gauge("under_voltage", words, None, maybe(v.board.under_voltage.map(flag)));
     let words = "Whether the processor is held down now";
     sheet.gauge("throttled", words, None, maybe(v.board.throttled.map(flag)));
+}
+
+fn push_itself(sheet: &mut Sheet, push: &PushVitals) {
+    let words = "Samples that wait to be pushed";
+    sheet.gauge("push_buffered_samples", words, None, one(push.buffered_samples as f64));
+    let words = "Memory of the samples that wait to be pushed";
+    sheet.gauge("push_buffered", words, Some(Unit::Bytes), one(push.buffered_bytes as f64));
+    let words = "Samples the receiver took, since the daemon started";
+    sheet.counter("push_sent_samples", words, None, total(push.sent_samples));
+    let words = "Samples that were dropped, since the daemon started";
+    let reasons = [("refused", push.refused_samples), ("buffer_full", push.overflowed_samples)];
+    let rows = reasons.map(|(reason, n)| (vec![("reason", reason.to_owned())], n));
+    sheet.counter("push_dropped_samples", words, None, rows);
+    let words = "Requests that did not get through, since the daemon started";
+    sheet.counter("push_failures", words, None, total(push.failures));
+    let words = "When the receiver took samples last";
+    let rows = maybe(push.last_success.map(unix));
+    sheet.gauge("push_last_success_timestamp", words, Some(Unit::Seconds), rows);
 }
 
 fn of_bay(bay: &BayReport) -> Labels {

@@ -1,6 +1,6 @@
 //! Everything that is told of a dock, gathered once.
 
-use super::Board;
+use super::{Board, PushVitals};
 use crate::{
     api::Api,
     daemon::Stopping,
@@ -57,6 +57,9 @@ pub struct Vitals {
     pub store_checks_sha256: Option<bool>,
     pub store_clock_offset_ms: i64,
     pub usb_bus_losses: u64,
+    /// Absent where nothing is pushed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<PushVitals>,
 }
 
 /// Why nothing can be told.
@@ -123,6 +126,7 @@ pub async fn gather(api: &Api) -> Result<Vitals, VitalsError> {
         store_checks_sha256: probe.map(|probe| probe.enforces.sha256),
         store_clock_offset_ms: doctor.uploads.store.clock_offset_ms(),
         usb_bus_losses: usb.bus_losses.into(),
+        push: doctor.push.as_ref().map(|push| push.vitals()),
     })
 }
 
