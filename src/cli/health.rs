@@ -59,7 +59,7 @@ fn store(v: &Vitals) -> String {
         Some(true) => "checks SHA-256",
         Some(false) => "checks no SHA-256: objects are read back",
     };
-    let waits = if v.store_waits { "; UNWELL, nothing is sent now" } else { "" };
+    let waits = if v.store_waits { "; UNWELL, it takes nothing now" } else { "" };
     let offset = v.store_clock_offset_ms as f64 / 1000.0;
     format!("{checks}; its clock is {offset:+.1} s from ours{waits}")
 }

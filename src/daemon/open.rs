@@ -159,6 +159,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         key,
         dock: config.dock.id.clone(),
         lock_for: lock_for(&config),
+        receipt_level: Default::default(),
     });
     let ports = Arc::new(ports(&config, &profiles, &keys, &core));
     let world = Arc::new(World {

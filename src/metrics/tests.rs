@@ -51,6 +51,7 @@ fn vitals(bays: usize) -> Vitals {
         clock_synchronised: true,
         custody_damaged: false,
         store_waits: false,
+        receipt_level: Some(crate::types::ReceiptLevel::ReadBack),
         store_checks_sha256: None,
         store_clock_offset_ms: 250,
         usb_bus_losses: 0,
@@ -77,6 +78,7 @@ fn figures_have_units_and_what_is_not_known_is_absent() {
         "bwvdock_bay_usb_resets_total{bay=\"1\"} 2",
         "bwvdock_custody_lines_total 77",
         "bwvdock_disk_size_bytes 1000.0",
+        "bwvdock_receipt_level 2.0",
         "bwvdock_safe_timestamp_seconds{footage=\"evidential\"} 1772370000.0",
         "# EOF",
     ] {

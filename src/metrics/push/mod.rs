@@ -18,13 +18,13 @@ pub use told::{PushVitals, Trouble};
 use super::{Format, exposition, gather};
 use crate::{
     api::Api,
+    clock::Clock,
     config,
     transfer::{Backoff, Fault, Random},
     types::DockId,
 };
 use answer::Verdict;
 use buffer::{Batch, Buffer};
-use bytes::Bytes;
 use door::Receiver;
 use jiff::Timestamp;
 use std::{
@@ -54,6 +54,8 @@ pub struct Push {
 
 struct Inner {
     buffer: Buffer,
+    /// The series of the moment before.
+    known: BTreeSet<String>,
     told: PushVitals,
 }
 
@@ -76,6 +78,7 @@ impl Push {
             started: Instant::now(),
             inner: Mutex::new(Inner {
                 buffer: Buffer::new(age_max, config.buffer_bytes_max),
+                known: BTreeSet::new(),
                 told,
             }),
             more: Notify::new(),
@@ -100,7 +103,7 @@ impl Push {
     /// Takes and sends until the task is dropped.
     pub async fn run(&self, api: &Api) {
         let chance = Random::new(uuid::Uuid::now_v7().as_u128() as u64);
-        tokio::join!(self.take(api, chance.clone()), self.send(api, chance));
+        tokio::join!(self.take(api, chance.clone()), self.send(&*api.clock, chance));
     }
 
     /// Takes the figures every interval.
@@ -109,34 +112,39 @@ impl Push {
         tokio::time::sleep(random.between(Duration::ZERO, self.interval)).await;
         let mut interval = tokio::time::interval(self.interval);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let mut known = BTreeSet::new();
         loop {
             interval.tick().await;
             let Ok(vitals) = gather(api).await else { continue };
             let text = exposition(&vitals, Format::OpenMetrics);
-            let (at, taken) = (api.clock.now().as_millisecond(), self.started.elapsed());
-            for request in requests(&text, at, &self.dock, &mut known) {
-                let samples = request.samples() as u64;
-                let batch = Batch { taken, samples, body: Bytes::from(request.packed()) };
-                let mut inner = self.inner();
-                let lost = inner.buffer.push(batch);
-                inner.told.overflowed_samples += lost;
-            }
-            self.more.notify_one();
+            self.take_in(&text, api.clock.now(), self.started.elapsed());
         }
     }
 
-    /// Sends what waits, oldest first.
-    async fn send(&self, api: &Api, mut random: Random) {
+    /// Puts the figures of one moment (OpenMetrics text) into the buffer. `taken` is the same moment
+    /// by a clock that never jumps.
+    pub fn take_in(&self, text: &str, at: Timestamp, taken: Duration) {
+        let mut inner = self.inner();
+        let requests = requests(text, at.as_millisecond(), &self.dock, &mut inner.known);
+        for request in requests {
+            let samples = request.samples() as u64;
+            let lost = inner.buffer.push(Batch { taken, samples, body: request.packed().into() });
+            inner.told.overflowed_samples += lost;
+        }
+        drop(inner);
+        self.more.notify_one();
+    }
+
+    /// Sends what waits, oldest first, until the task is dropped.
+    pub async fn send(&self, clock: &dyn Clock, mut random: Random) {
         let mut attempts = 0;
         loop {
-            let Some((number, batch)) = self.inner().buffer.oldest() else {
+            let oldest = self.inner().buffer.oldest();
+            let Some((number, batch)) = oldest else {
                 self.more.notified().await;
                 continue;
             };
-            let verdict = self.receiver.send(batch.body.clone()).await;
-            let wait = self.settle(&verdict, number, batch.samples, api.clock.now());
-            let wait = match wait {
+            let verdict = self.receiver.send(batch.body).await;
+            let wait = match self.settle(&verdict, number, batch.samples, clock.now()) {
                 None => {
                     attempts = 0;
                     self.pause

@@ -1,6 +1,7 @@
 //! Requests of a moment, against an own reading of the protocol; and how failures are told.
 
 use super::*;
+use bytes::Bytes;
 
 /// Fields of a protobuf message: number, and the bytes or the fixed value.
 fn fields(mut message: &[u8]) -> Vec<(u8, Vec<u8>)> {

@@ -1,6 +1,11 @@
 //! What is told of pushing: to `health`, to `doctor`, and in the figures themselves.
 
+use crate::metrics::{
+    sheet::Sheet,
+    text::{maybe, one, total, unix},
+};
 use jiff::Timestamp;
+use prometheus_client::registry::Unit;
 use serde::{Deserialize, Serialize};
 
 /// What stands in the way.
@@ -55,5 +60,24 @@ impl PushVitals {
             next: next.to_owned(),
         });
         news
+    }
+
+    /// In the figures themselves.
+    pub(in crate::metrics) fn tell(&self, sheet: &mut Sheet) {
+        let words = "Samples that wait to be pushed";
+        sheet.gauge("push_buffered_samples", words, None, one(self.buffered_samples as f64));
+        let words = "Memory of the samples that wait to be pushed";
+        sheet.gauge("push_buffered", words, Some(Unit::Bytes), one(self.buffered_bytes as f64));
+        let words = "Samples the receiver took, since the daemon started";
+        sheet.counter("push_sent_samples", words, None, total(self.sent_samples));
+        let words = "Samples that were dropped, since the daemon started";
+        let reasons = [("refused", self.refused_samples), ("buffer_full", self.overflowed_samples)];
+        let rows = reasons.map(|(reason, n)| (vec![("reason", reason.to_owned())], n));
+        sheet.counter("push_dropped_samples", words, None, rows);
+        let words = "Requests that did not get through, since the daemon started";
+        sheet.counter("push_failures", words, None, total(self.failures));
+        let words = "When the receiver took samples last";
+        let rows = maybe(self.last_success.map(unix));
+        sheet.gauge("push_last_success_timestamp", words, Some(Unit::Seconds), rows);
     }
 }
