@@ -1,5 +1,7 @@
 //! What is told of a large dock, and what is never told.
 
+mod kit;
+
 use super::*;
 use serde_json::json;
 use std::{collections::BTreeSet, time::Instant};
