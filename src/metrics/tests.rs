@@ -135,3 +135,20 @@ fn a_dock_of_forty_bays_is_told_quickly_and_in_bounds() {
     let all: BTreeSet<_> = series.iter().map(|line| line.rsplit_once(' ').unwrap().0).collect();
     assert_eq!(all.len(), series.len(), "no series twice");
 }
+
+/// What the manual says of `buffer_bytes_max`.
+#[test]
+fn an_outage_of_six_hours_fits_into_the_buffer() {
+    let url = "http://127.0.0.1:9/api/v1/write".parse().unwrap();
+    let config = crate::config::Push { url: Some(url), ..crate::config::Push::default() };
+    let dock = "station-7-dock-2".parse().unwrap();
+    for (bays, bytes_max) in [(8, 3 << 20), (40, 16 << 20)] {
+        let push = Push::new(&config, &dock, push::Access::default()).unwrap();
+        let text = exposition(&vitals(bays), Format::OpenMetrics);
+        push.take_in(&text, jiff::Timestamp::now(), std::time::Duration::ZERO);
+        let bytes = push.vitals().buffered_bytes;
+        let moments = 6 * 3600 / config.interval_seconds;
+        println!("{bays} bays: {bytes} bytes a moment, {} in 6 hours", moments * bytes);
+        assert!(moments * bytes < bytes_max, "{bays} bays: {bytes} bytes a moment");
+    }
+}

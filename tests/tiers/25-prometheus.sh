@@ -128,6 +128,16 @@ check "the store comes back: the alert clears" wait_for 90 alert StoreUnwell non
 check "and at the Alertmanager too" wait_for 60 not told StoreUnwell
 check "what waited is stored" wait_for 60 sh -c \
   "'$bwvdock' --socket '$work/api.sock' status --json | jq -e '.stored.count > 0'"
+# drawn BOARD LEAST: every query is accepted, and so many panels have something to show.
+drawn() {
+  python3 tests/tools/render_dashboard.py "config/grafana/$1.json" "http://127.0.0.1:$prom_port" \
+    "$work/$1.html" "dock=127.0.0.1:$dock_port" camera=CARD-1 hours=0.05 >"$work/drawn" || return 1
+  cat "$work/drawn"
+  (($(cut -d' ' -f1 "$work/drawn") >= $2))
+}
+check "every query of the fleet's dashboard is answered" drawn fleet 10
+check "and of a station's" drawn station 12
+check "and of a camera's" drawn camera 4
 kill "$daemon"
 check "the dock is switched off: it is called silent" wait_for 60 alert DockSilent firing
 if ((failed > 0)); then

@@ -32,7 +32,7 @@ def unit(value, kind):
     if kind in ("bytes", "Bps"):
         for name in ("B", "KiB", "MiB", "GiB", "TiB"):
             if abs(value) < 1024 or name == "TiB":
-                return f"{value:.3g} {name}" + ("/s" if kind == "Bps" else "")
+                return f"{value:.4g} {name}" + ("/s" if kind == "Bps" else "")
             value /= 1024
     if kind == "s":
         for size, name in ((86400, "d"), (3600, "h"), (60, "min")):
