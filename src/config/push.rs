@@ -51,7 +51,7 @@ impl Default for Push {
             url: None,
             interval_seconds: 30,
             buffer_minutes_max: 360,
-            buffer_bytes_max: 8 << 20,
+            buffer_bytes_max: 12 << 20,
             requests_per_second_max: 4,
             timeout_ms: 15_000,
             retry_seconds_max: 60,

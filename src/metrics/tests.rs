@@ -142,7 +142,7 @@ fn an_outage_of_six_hours_fits_into_the_buffer() {
     let url = "http://127.0.0.1:9/api/v1/write".parse().unwrap();
     let config = crate::config::Push { url: Some(url), ..crate::config::Push::default() };
     let dock = "station-7-dock-2".parse().unwrap();
-    for (bays, bytes_max) in [(8, 3 << 20), (40, 16 << 20)] {
+    for (bays, bytes_max) in [(8, 4 << 20), (40, config.buffer_bytes_max)] {
         let push = Push::new(&config, &dock, push::Access::default()).unwrap();
         let text = exposition(&vitals(bays), Format::OpenMetrics);
         push.take_in(&text, jiff::Timestamp::now(), std::time::Duration::ZERO);
