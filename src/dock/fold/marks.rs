@@ -72,6 +72,16 @@ impl Fold<'_> {
         put(self.table, key::object(id), &state)
     }
 
+    /// It is not in the store: there is nothing to mark.
+    pub(super) fn unmark(&mut self, state: &mut ObjectState) -> Done {
+        let id = state.object.id;
+        self.not_lacking(id)?;
+        self.table.remove(&key::marks_due(id));
+        state.marking.due = false;
+        state.marking.seen = None;
+        Ok(())
+    }
+
     fn index_due(&mut self, id: ObjectId, not_before: Option<Timestamp>) {
         let not_before_ms = not_before.map_or(0, Timestamp::as_millisecond);
         self.table.put(key::marks_due(id), not_before_ms.to_be_bytes().to_vec());
@@ -88,6 +98,10 @@ impl Fold<'_> {
 
     pub(super) fn marked(&mut self, id: ObjectId, asked: MarksAsked, seen: &MarksSeen) -> Done {
         let Some(mut state) = self.table.object(id)? else { return Ok(()) };
+        // An answer from before the store was seen to have lost it.
+        if state.missing {
+            return Ok(());
+        }
         if state.marks_asked() == asked {
             self.not_lacking(id)?;
             self.table.remove(&key::marks_due(id));
