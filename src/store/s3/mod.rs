@@ -24,9 +24,10 @@ mod xml;
 
 pub use options::{S3Options, SetupError};
 pub use probe::Probe;
+pub use request::sending_failed;
 pub use setup::{BucketWanted, SetupReport, SetupStep};
 pub use survey::{Kept, Lifecycle, LifecycleRule, Seen, Survey};
-pub use tls::{check_authorities, check_client};
+pub use tls::{check_authorities, check_client, client_config};
 pub use wire::Answerer;
 
 use super::Limiter;

@@ -236,7 +236,7 @@ pub(super) fn too_slow(call: &'static str) -> StoreError {
 }
 
 /// No answer, or half of one. Trouble with certificates is told apart: it does not pass by itself.
-pub(super) fn sending_failed(call: &'static str, error: reqwest::Error) -> StoreError {
+pub fn sending_failed(call: &'static str, error: reqwest::Error) -> StoreError {
     // The address holds the signature of the request.
     let error = error.without_url();
     let mut words = error.to_string();
