@@ -25,7 +25,7 @@ type Done = Result<(), IndexBroken>;
 
 /// Counts up whenever the same log folds to other records than before: an index made by another
 /// version is made again from the log.
-pub const FOLD_VERSION: u32 = 4;
+pub const FOLD_VERSION: u32 = 5;
 
 /// Applies one line of the log to the state.
 ///
@@ -218,7 +218,6 @@ impl Fold<'_> {
     /// Changes an object and keeps the queue index in step with it.
     fn object(&mut self, id: ObjectId, change: impl FnOnce(&mut ObjectState)) -> Done {
         let Some(mut object) = self.table.object(id)? else { return Ok(()) };
-        let was_done = object.receipt_placed && object.spool_freed;
         change(&mut object);
         let waits = object.stored.is_none() && !object.lost;
         if waits {
@@ -226,7 +225,7 @@ impl Fold<'_> {
             let row = key::queue(object.object.class, object.sealed_at, id);
             self.table.put(row, QueueRow::value(object.retry_at, bytes));
         }
-        if !was_done && object.receipt_placed && object.spool_freed {
+        if object.is_finished() {
             self.table.remove(&key::unfinished(id));
         }
         put(self.table, key::object(id), &object)
@@ -613,7 +612,9 @@ impl Fold<'_> {
         state.stored_at = Some(self.entry.at);
         state.trouble = None;
         state.retry_at = None;
-        self.table.put(key::unfinished(id), Vec::new());
+        if !state.is_finished() {
+            self.table.put(key::unfinished(id), Vec::new());
+        }
         put(self.table, key::object(id), &state)?;
         match self.current_segment(&state.object)? {
             Some(segment) if segment.stage == Stage::Sealed => {

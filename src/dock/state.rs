@@ -294,6 +294,12 @@ fn is_never(times: &u32) -> bool {
 }
 
 impl ObjectState {
+    /// Nothing is left to do with it. A line of the log may be destroyed, so each is asked for: what
+    /// has no receipt gets one, though all that comes after it is done.
+    pub fn is_finished(&self) -> bool {
+        self.receipt.is_some() && self.receipt_placed && self.spool_freed
+    }
+
     /// What its class asks of the store now.
     pub fn marks_asked(&self) -> MarksAsked {
         MarksAsked { class: self.object.class, evidence: self.marking.evidence }
