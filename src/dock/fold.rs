@@ -552,6 +552,9 @@ impl Fold<'_> {
         put(self.table, key::segment(id), &state)?;
         self.file_trouble(was, &state)?;
         self.stage(id, Stage::Sealed)?;
+        // A rotten line that people went on with may contradict itself: the two must find each other,
+        // or nobody would ever copy this segment again.
+        let object = &SealedObject { content: Content::Segment(id), ..object.clone() };
         self.new_object(object, state.segment.camera.clone())?;
         self.recording(state.segment.recording, |recording| {
             recording.unsound += u64::from(!verdict.is_sound());

@@ -47,8 +47,10 @@ pub fn at_fact(world: &mut World, entry: &Entry, end: usize) {
         Fact::Releasing { segment, .. } => {
             truth.releasing_at.insert(*segment, end);
             let held = truth.segments.get(segment).is_some_and(|s| truth.held_over(s));
-            if held && truth.rotten.is_empty() {
+            if held {
                 world.violate("what is held stays", format!("{segment} is to be erased"));
+            } else if world.dock.journal_damage().is_some() {
+                world.violate("a damaged log releases nothing", format!("{segment}"));
             }
         }
         Fact::Held { target, .. } => truth.hold(target.clone(), true),
@@ -175,7 +177,7 @@ fn no_duplicates(world: &mut World) {
     if let Some((key, versions)) = twice {
         found = Some(format!("{key} has {} versions", versions.len()));
     }
-    if let Some(words) = found.filter(|_| world.truth.rotten.is_empty()) {
+    if let Some(words) = found {
         world.violate("no duplicates", words);
     }
 }
@@ -188,7 +190,8 @@ fn no_loss(world: &mut World) {
         .truth
         .shown
         .iter()
-        .filter(|(digest, _)| !safe.contains(*digest) && !world.truth.beyond.contains(*digest))
+        .filter(|(digest, _)| !world.truth.beyond.contains(*digest))
+        .filter(|(digest, _)| !world.truth.is_safe(digest, &safe))
         .map(|(_, shown)| (shown.camera, shown.path.clone()))
         .collect();
     if let Some((camera, path)) = lost.first() {

@@ -38,30 +38,39 @@ fn look(world: &World, camera: usize, permit: &ErasePermit) -> Result<Held, Brok
     let bytes = &world.cameras[camera].files[path].bytes;
     let digest = Sha256Digest::of(bytes);
     digest_or_two_reads(world, camera, &state.segment, digest)?;
+    stands_still(world, camera, permit)?;
     let objects = world.truth.sealed.get(&permit.segment()).cloned().unwrap_or_default();
-    let holding = objects.iter().find_map(|id| {
-        let object = &world.truth.objects[id];
-        let held = world.holds(object).filter(|plain| plain == bytes);
-        held.map(|_| *id)
-    });
     // What a store loses by its own restore, after a look had found it, no dock can know.
-    let lost_later = |id: &&ObjectId| {
+    let lost_later = |id: &ObjectId| {
         world.truth.rolled_back.contains(id)
             && world.truth.looked.contains(id)
             && world.truth.objects[id].plain == sealing::hashed(bytes)
     };
-    let Some(object) = holding.or_else(|| objects.iter().find(lost_later).copied()) else {
-        let same = objects.iter().any(|id| world.holds(&world.truth.objects[id]).is_some());
-        let name = match same {
-            true => "law: the file erased is the file sealed",
-            false => "law: the store holds it",
-        };
-        return Err((name, format!("{} sealed objects", objects.len())));
+    // A store may have an object too that the dock gave up, and asked for once: one must do.
+    let mut broken = None;
+    for id in &objects {
+        let held = world.holds(&world.truth.objects[id]).is_some_and(|plain| plain == *bytes);
+        if !held && !lost_later(id) {
+            continue;
+        }
+        let stands = receipt(world, *id)
+            .and_then(|()| flushed(world, permit, *id))
+            .and_then(|()| described(world, *id));
+        match stands {
+            Ok(()) if held => return Ok(Held::Now),
+            Ok(()) => return Ok(Held::UntilItsRestore),
+            Err(why) => broken = Some(why),
+        }
+    }
+    if let Some(why) = broken {
+        return Err(why);
+    }
+    let same = objects.iter().any(|id| world.holds(&world.truth.objects[id]).is_some());
+    let name = match same {
+        true => "law: the file erased is the file sealed",
+        false => "law: the store holds it",
     };
-    receipt(world, object)?;
-    flushed(world, permit, object)?;
-    described(world, object)?;
-    Ok(if holding.is_some() { Held::Now } else { Held::UntilItsRestore })
+    Err((name, format!("{} sealed objects", objects.len())))
 }
 
 fn digest_or_two_reads(
@@ -82,6 +91,16 @@ fn digest_or_two_reads(
             0 | 1 => Err((name, "no digest, and not two reads".into())),
             _ => Ok(()),
         },
+    }
+}
+
+/// A file that its camera still writes to, with pauses that are shorter than a file must hold still.
+fn stands_still(world: &World, camera: usize, permit: &ErasePermit) -> Result<(), Broken> {
+    match world.cameras[camera].written.get(&permit.source().path) {
+        Some(writing) if writing.pause < world.still_min => {
+            Err(("law: what is still written stays", format!("{} writes to come", writing.left)))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -106,8 +125,7 @@ fn flushed(world: &World, permit: &ErasePermit, object: ObjectId) -> Result<(), 
         ("receipted", truth.receipted_at.get(&object)),
         ("releasing", truth.releasing_at.get(&permit.segment())),
     ] {
-        // A line that bit rot destroyed had been there.
-        if end.is_none_or(|end| *end > synced) && world.truth.rotten.is_empty() {
+        if end.is_none_or(|end| *end > synced) {
             return Err(("law: flushed before the erase", format!("{what} is not on the disk")));
         }
     }

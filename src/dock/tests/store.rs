@@ -5,12 +5,10 @@ use super::{
     world::{Store, World, settings},
 };
 use crate::{
-    dock::{
-        Action, Command, Event, MemoryTable, Records, Settings, Stage, fold, state::key,
-    },
+    dock::{Action, Command, Event, MemoryTable, Records, Settings, Stage, fold, state::key},
     types::{
-        Class, ObjectId, ReceiptLevel,
-        fact::{Fact, Target},
+        Class, ObjectId, ReceiptLevel, SegmentId,
+        fact::{Content, Fact, Target},
     },
 };
 
@@ -248,6 +246,30 @@ fn an_object_that_lost_the_line_that_it_is_stored_is_not_left_to_be_finished_for
     world.event(Event::SpoolMissing { object: one, stored: Some((ReceiptLevel::ReadBack, None)) });
     world.settle();
     assert_eq!((world.stage("C1", FIRST), unfinished(&world)), (Stage::Receipted, 0));
+}
+
+#[test]
+fn a_rotten_line_that_contradicts_itself_loses_no_segment() {
+    let mut world = world_of(settings(), &[(&[b"a", b"b"], false)]);
+    world.withheld.insert("upload");
+    world.dock("1", "C1");
+    world.run();
+    let one = object(&world, FIRST);
+    for entry in &mut world.log {
+        if let Fact::Sealed { object, .. } = &mut entry.fact
+            && object.id == one
+        {
+            object.content = Content::Segment(SegmentId(uuid::Uuid::nil()));
+        }
+    }
+    world.table = MemoryTable::default();
+    let log = world.log.clone();
+    log.iter().for_each(|entry| fold(entry, &mut world.table).unwrap());
+    world.spool.insert(one, None);
+    world.withheld.clear();
+    world.settle();
+    assert_ne!(object(&world, FIRST), one, "copied again when its spool file turned out damaged");
+    assert_eq!(world.left("C1"), Vec::<String>::new());
 }
 
 #[test]
