@@ -179,6 +179,14 @@ impl FileTrouble {
                 Some(Self::Unsound { verdict: sealed.verdict, seq: sealed.seq })
             }
             (Some(_), _) if state.replaced => Some(Self::Replaced),
+            // It had grown: what it grew to is copied too, and nothing is in doubt.
+            (Some(sealed), Some((read, false)))
+                if state.superseded
+                    && state.stage == Stage::Vanished
+                    && read.size > sealed.plain.size =>
+            {
+                None
+            }
             (Some(_), Some((_, false))) => Some(Self::ReadsDiffer),
             (Some(_), _) => None,
         }

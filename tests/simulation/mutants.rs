@@ -52,7 +52,12 @@ impl Mutant {
         (Self::StillTimeIgnored, &["law: what is still written stays"]),
         (
             Self::RereadSkipped,
-            &["law: the file erased is the file sealed", "law: the store holds it", "no loss"],
+            &[
+                "law: digest or two reads",
+                "law: the file erased is the file sealed",
+                "law: the store holds it",
+                "no loss",
+            ],
         ),
         (Self::ErrorInside200Believed, &["stored means stored", "liveness: stored or quarantined"]),
         (Self::ReceiptOfAnotherObject, &["law: a receipt of that object"]),
