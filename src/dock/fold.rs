@@ -25,7 +25,7 @@ type Done = Result<(), IndexBroken>;
 
 /// Counts up whenever the same log folds to other records than before: an index made by another
 /// version is made again from the log.
-pub const FOLD_VERSION: u32 = 5;
+pub const FOLD_VERSION: u32 = 6;
 
 /// Applies one line of the log to the state.
 ///
@@ -124,6 +124,9 @@ impl Fold<'_> {
             }
             Fact::StoreForgot { object, words, retry_at } => {
                 self.store_forgot(*object, words, *retry_at)
+            }
+            Fact::StoreLost { object, words, retry_at } => {
+                self.store_lost(*object, words, *retry_at)
             }
             Fact::Receipted { object, receipt } => self.receipted(*object, receipt),
             Fact::ReceiptPlaced { object } => self.object(*object, |o| o.receipt_placed = true),
@@ -370,6 +373,7 @@ impl Fold<'_> {
             second_read: None,
             superseded: false,
             replaced: false,
+            store_losses: 0,
         };
         self.totals.stages[Stage::Seen as usize].add(segment.source.size);
         let class = self.class_of(&state)?;
@@ -521,6 +525,7 @@ impl Fold<'_> {
             lost: false,
             marking,
             forgotten: 0,
+            missing: false,
         };
         self.totals.queue[class_slot(object.class)].add(object.sealed.size);
         let row = key::queue(object.class, self.entry.at, object.id);

@@ -11,7 +11,7 @@ use crate::{
 use bwvdock::{
     dock::{
         Command, Records,
-        state::{CameraState, RecordingState, key},
+        state::{CameraState, RecordingState, key, segment_of},
     },
     types::{Class, ObjectId, SegmentId, Sha256Digest, fact::Target},
 };
@@ -305,8 +305,14 @@ impl World {
         self.store.changes += 1;
         for object in self.truth.objects.values() {
             let was = before.contains_key(&object.key);
-            if was && self.store.newest(&object.key).is_none() {
-                self.truth.rolled_back.insert(object.id);
+            if !was || self.store.newest(&object.key).is_some() {
+                continue;
+            }
+            self.truth.rolled_back.insert(object.id);
+            // People must hear of it.
+            let segment = segment_of(object).and_then(|id| self.truth.segments.get(&id));
+            for camera in &mut self.cameras {
+                camera.harmed |= segment.is_some_and(|segment| segment.camera == camera.id);
             }
         }
         let safe = invariants::copies(self);

@@ -1,6 +1,6 @@
 //! The law, looked at where it counts: at the moment in which a camera is told to erase a file.
 
-use crate::{mutants::Mutant, sealing, world::World};
+use crate::{mutants::Mutant, world::World};
 use bwvdock::{
     custody::receipt::Receipt,
     dock::Records,
@@ -10,26 +10,14 @@ use bwvdock::{
 
 pub fn before_erase(world: &mut World, camera: usize, permit: &ErasePermit) {
     match look(world, camera, permit) {
-        Ok(Held::Now) => {}
-        Ok(Held::UntilItsRestore) => {
-            world.tally.erased_on_an_old_receipt += 1;
-            let bytes = &world.cameras[camera].files[&permit.source().path].bytes;
-            world.truth.beyond.insert(Sha256Digest::of(bytes));
-        }
+        Ok(()) => {}
         Err((name, words)) => world.violate(name, format!("{}: {words}", permit.source().path)),
     }
 }
 
-/// Whether the store has what is about to be erased.
-enum Held {
-    Now,
-    /// It had, when the receipt was written; it lost it since by a restore of its own.
-    UntilItsRestore,
-}
-
 type Broken = (&'static str, String);
 
-fn look(world: &World, camera: usize, permit: &ErasePermit) -> Result<Held, Broken> {
+fn look(world: &World, camera: usize, permit: &ErasePermit) -> Result<(), Broken> {
     let state = world.table.segment(permit.segment()).expect("a table in memory");
     let Some(state) = state else {
         return Err(("law: a permit for what is known", "an unknown segment".into()));
@@ -40,25 +28,17 @@ fn look(world: &World, camera: usize, permit: &ErasePermit) -> Result<Held, Brok
     digest_or_two_reads(world, camera, &state.segment, digest)?;
     stands_still(world, camera, permit)?;
     let objects = world.truth.sealed.get(&permit.segment()).cloned().unwrap_or_default();
-    // What a store loses by its own restore, after a look had found it, no dock can know.
-    let lost_later = |id: &ObjectId| {
-        world.truth.rolled_back.contains(id)
-            && world.truth.looked.contains(id)
-            && world.truth.objects[id].plain == sealing::hashed(bytes)
-    };
     // A store may have an object too that the dock gave up, and asked for once: one must do.
     let mut broken = None;
     for id in &objects {
-        let held = world.holds(&world.truth.objects[id]).is_some_and(|plain| plain == *bytes);
-        if !held && !lost_later(id) {
+        if world.holds(&world.truth.objects[id]).is_none_or(|plain| plain != *bytes) {
             continue;
         }
         let stands = receipt(world, *id)
             .and_then(|()| flushed(world, permit, *id))
             .and_then(|()| described(world, *id));
         match stands {
-            Ok(()) if held => return Ok(Held::Now),
-            Ok(()) => return Ok(Held::UntilItsRestore),
+            Ok(()) => return Ok(()),
             Err(why) => broken = Some(why),
         }
     }

@@ -10,6 +10,7 @@ mod changing;
 mod clocks;
 mod concerns;
 mod invariants;
+mod lacking;
 mod life;
 mod many;
 mod marks;
