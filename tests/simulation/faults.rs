@@ -3,7 +3,9 @@
 use crate::{
     alone::Alone,
     camera::Kind,
-    invariants, sealing,
+    invariants,
+    mutants::Mutant,
+    sealing,
     store::Trouble,
     task::Work,
     world::{World, bay},
@@ -98,9 +100,19 @@ impl World {
     }
 
     /// What a mutant needs often that chance brings seldom.
-    pub fn replace_something(&mut self) {
-        let camera = self.dice.below(self.cameras.len());
-        self.at_camera(Fault::Replaced, camera);
+    pub fn what_a_mutant_needs(&mut self) {
+        match self.mutant {
+            Some(Mutant::RereadSkipped) => {
+                let camera = self.dice.below(self.cameras.len());
+                self.at_camera(Fault::Replaced, camera);
+            }
+            Some(Mutant::StillTimeIgnored) => {
+                let camera = self.dice.below(self.cameras.len());
+                self.at_camera(Fault::StillWritten, camera);
+            }
+            Some(Mutant::ErasedAfterTheStoreLostIt) => drop(self.at_store(Fault::StoreRestored)),
+            _ => {}
+        }
     }
 
     /// Makes one thing happen; false where there is nothing it could happen to.

@@ -74,8 +74,8 @@ impl World {
         if self.dice.permille(self.chances.world) {
             self.something_goes_wrong();
         }
-        if self.is(Mutant::RereadSkipped) && self.dice.permille(100) {
-            self.replace_something();
+        if self.mutant.is_some() && self.dice.permille(100) {
+            self.what_a_mutant_needs();
         }
         if self.dice.permille(self.chances.people) {
             self.somebody_asks();
@@ -254,7 +254,7 @@ impl World {
             }
         }
         self.everything_is_stored(&segments, &objects);
-        if !rested {
+        if !rested && !self.truth.sealed_line_rotted {
             let lights = self.lights();
             let lights: Vec<_> = lights.iter().map(|bay| (bay.light, &bay.words)).collect();
             let words = format!("{lights:?}; trouble {:?}", self.dock.finish_trouble());
@@ -282,7 +282,9 @@ impl World {
             let on_camera = on_camera
                 .is_some_and(|camera| camera.files.contains_key(&state.segment.source.path));
             let waits = matches!(state.stage, Stage::Seen | Stage::Sealed | Stage::Stored);
-            if waits && on_camera {
+            let sealed = state.sealed.as_ref();
+            let destroyed = sealed.is_some_and(|s| self.truth.excused.contains(&s.object));
+            if waits && on_camera && !destroyed {
                 let words = format!(
                     "{} is {}: {:?}",
                     state.segment.source.path,
@@ -300,7 +302,7 @@ impl World {
             let camera = self.cameras.iter().find(|c| c.id.as_str() == balance.camera);
             let harmed = camera.is_some_and(|camera| camera.harmed);
             let explained = harmed || !self.truth.rotten.is_empty();
-            if balance.outstanding > 0 {
+            if balance.outstanding > 0 && !self.truth.sealed_line_rotted {
                 self.violate("reconcile: nothing outstanding", format!("{balance:?}"));
             } else if !balance.clean && !explained {
                 self.violate("reconcile: nothing unexplained", format!("{balance:?}"));

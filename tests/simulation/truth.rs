@@ -40,6 +40,9 @@ pub struct Truth {
     held: BTreeSet<String>,
     /// Lines of the log in which a bit turned over.
     pub rotten: BTreeSet<u64>,
+    /// One of them said what was sealed: where it can still be read, and says otherwise, its object
+    /// never gets a receipt, as the store has what the log denies. Its file stays on the camera.
+    pub sealed_line_rotted: bool,
     /// Something that holds footage was taken away: look whether anything is lost.
     pub look_for_losses: bool,
     /// What a version that was still being written became.
@@ -81,6 +84,7 @@ impl Truth {
         match fact {
             Some(Fact::Sealed { object, .. } | Fact::RecordSealed { object, .. }) => {
                 self.excused.insert(object.id);
+                self.sealed_line_rotted = true;
             }
             Some(Fact::Held { target, .. }) => self.hold(target, false),
             _ => {}

@@ -206,6 +206,7 @@ fn a_file_that_grew_between_its_two_reads_alarms_nobody() {
     world.add(camera).withheld.insert("second read");
     world.dock("1", "C1");
     world.run();
+    world.pass(20);
     assert_eq!((sealed(&world), world.has_pending("second read")), (1, 1));
     world.camera("C1").put(CLIP, b"clip and more");
     world.withheld.clear();
