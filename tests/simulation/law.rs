@@ -5,7 +5,10 @@ use bwvdock::{
     custody::receipt::Receipt,
     dock::Records,
     release::ErasePermit,
-    types::{ObjectId, Sha256Digest, fact::Segment},
+    types::{
+        ObjectId, Sha256Digest,
+        fact::{SealedObject, Segment},
+    },
 };
 
 pub fn before_erase(world: &mut World, camera: usize, permit: &ErasePermit) {
@@ -31,7 +34,7 @@ fn look(world: &World, camera: usize, permit: &ErasePermit) -> Result<(), Broken
     // A store may have an object too that the dock gave up, and asked for once: one must do.
     let mut broken = None;
     for id in &objects {
-        if world.holds(&world.truth.objects[id]).is_none_or(|plain| plain != *bytes) {
+        if world.holds(&known(world, *id)).is_none_or(|plain| plain != *bytes) {
             continue;
         }
         let stands = receipt(world, *id)
@@ -84,6 +87,13 @@ fn stands_still(world: &World, camera: usize, permit: &ErasePermit) -> Result<()
     }
 }
 
+/// The object as it was sealed, or, where that line of the log rotted, as the log has it now.
+fn known(world: &World, id: ObjectId) -> SealedObject {
+    let rotted = world.truth.excused.contains(&id);
+    let now = world.table.object(id).expect("a table in memory").filter(|_| rotted);
+    now.map_or_else(|| world.truth.objects[&id].clone(), |state| state.object)
+}
+
 fn receipt(world: &World, object: ObjectId) -> Result<(), Broken> {
     let name = "law: a receipt of that object";
     let Some(bytes) = world.disk.receipts.get(&object) else {
@@ -91,7 +101,7 @@ fn receipt(world: &World, object: ObjectId) -> Result<(), Broken> {
     };
     let receipt = Receipt::verify(bytes, Some(&world.key.public()))
         .map_err(|error| (name, error.to_string()))?;
-    let known = &world.truth.objects[&object];
+    let known = known(world, object);
     if receipt.object != object || receipt.key != known.key || receipt.sealed != known.sealed {
         return Err((name, format!("it is of {}", receipt.object)));
     }
