@@ -63,6 +63,9 @@ impl Fold<'_> {
 
     fn due(&mut self, mut state: ObjectState) -> Done {
         let id = state.object.id;
+        if state.missing {
+            return put(self.table, key::object(id), &state);
+        }
         self.not_lacking(id)?;
         state.marking.due = true;
         state.marking.attempts = 0;
@@ -98,6 +101,10 @@ impl Fold<'_> {
 
     pub(super) fn marked(&mut self, id: ObjectId, asked: MarksAsked, seen: &MarksSeen) -> Done {
         let Some(mut state) = self.table.object(id)? else { return Ok(()) };
+        // An answer from before the store was seen to have lost it.
+        if state.missing {
+            return Ok(());
+        }
         if state.marks_asked() == asked {
             self.not_lacking(id)?;
             self.table.remove(&key::marks_due(id));
