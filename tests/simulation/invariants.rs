@@ -19,6 +19,9 @@ pub struct Violation {
 /// How often one object may ask the store in any hour.
 const REQUESTS_PER_HOUR_MAX: usize = 300;
 
+/// Receipts, their placing and clearings at once, marks at once, and a description being sealed.
+const FINISHING_MAX: usize = 4 + 4 + 1;
+
 /// A fact is in the log: `end` is where its line ends.
 pub fn at_fact(world: &mut World, entry: &Entry, end: usize) {
     let truth = &mut world.truth;
@@ -113,7 +116,10 @@ fn bounds(world: &mut World) {
     let dockings: Vec<u64> = at_cameras.map(|(_, number)| *number).collect();
     let different: BTreeSet<u64> = dockings.iter().copied().collect();
     let finishing = world.tasks.len() - uploads - dockings.len();
-    if uploads > settings.objects_in_flight || finishing > 8 || different.len() < dockings.len() {
+    if uploads > settings.objects_in_flight
+        || finishing > FINISHING_MAX
+        || different.len() < dockings.len()
+    {
         let words = format!("{uploads} uploads, {finishing} others, cameras {dockings:?}");
         world.violate("bounds: queues", words);
     }
