@@ -65,7 +65,10 @@ impl Mutant {
         (Self::QuarantineForgotten, &["quarantine"]),
         (Self::HoldDroppedInTheFold, &["what is held stays"]),
         (Self::ResumedWithAForgottenPart, &["stored means stored"]),
-        (Self::ErasedAfterTheStoreLostIt, &["law: the store holds it"]),
+        (
+            Self::ErasedAfterTheStoreLostIt,
+            &["law: the store holds it", "liveness: stored or quarantined"],
+        ),
         (Self::ActionsBeforeFacts, &["law: flushed before the erase"]),
         (Self::AnotherKeyEachTime, &["stored means stored", "no duplicates"]),
         (Self::ChainBroken, &["custody chain"]),

@@ -96,7 +96,7 @@ fn a_camera_pulled_at_any_step_and_docked_elsewhere_is_emptied_all_the_same() {
 /// The hub's supply breaks down: all cameras are gone at once, and come back.
 #[test]
 fn a_brown_out_at_any_step_takes_all_cameras_and_costs_time_only() {
-    for step in (0..2 * actions()).step_by(5) {
+    for step in (0..2 * actions()).step_by(17) {
         let mut world = one_camera();
         let mut other = Camera::bare("C2", "clip-folders");
         other.put("A1_C2_20260314T221503Z/clip_001.mp4", b"clip");
