@@ -25,7 +25,7 @@ pub use limiter::Limiter;
 pub use marking::establish;
 pub use perform::perform;
 pub use s3::{
-    BucketWanted, Kept, Lifecycle, LifecycleRule, Probe, S3, S3Options, Seen, SetupError,
+    Answerer, BucketWanted, Kept, Lifecycle, LifecycleRule, Probe, S3, S3Options, Seen, SetupError,
     SetupReport, SetupStep, Survey, check_authorities, check_client,
 };
 pub use sim::SimStore;
