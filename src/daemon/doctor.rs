@@ -214,6 +214,10 @@ impl Doctor {
                     Fault::Network => "check cable, DNS, firewall and `endpoint` under [store]",
                     Fault::Denied => "check the access key, its rights and the bucket's name",
                     Fault::Skewed => "set this dock's clock",
+                    Fault::Unwritable => {
+                        "mount it to be written, give the daemon's user the right to, or look after \
+                         its disk"
+                    }
                     Fault::Untrusted { why: Distrust::Expired }
                         if !self.clock.is_synchronised() =>
                     {

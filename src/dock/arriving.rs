@@ -131,6 +131,7 @@ impl Dock {
             listed_at: None,
             on_camera: (0, 0),
             spool_full: false,
+            copies_fail: None,
             problem: None,
             settled: false,
             checked: false,

@@ -69,7 +69,13 @@ impl Dock {
                     bay.spool_full = true;
                 }
             }
-            CopyResult::Failed { words } => self.copy_failed(now, &state, words, step),
+            CopyResult::Failed { words } => {
+                if let Some(bay) = self.bays.get_mut(bay) {
+                    let since = bay.copies_fail.take().map_or(now, |(since, _)| since);
+                    bay.copies_fail = Some((since, words.clone()));
+                }
+                self.copy_failed(now, &state, words, step);
+            }
             CopyResult::Changed { words } => {
                 if let Some(bay) = self.bays.get_mut(bay) {
                     bay.list_due = true;
@@ -78,6 +84,9 @@ impl Dock {
                 self.copy_failed(now, &state, words, step);
             }
             CopyResult::Sealed { plain, sealed, table, read_failed } => {
+                if let Some(bay) = self.bays.get_mut(bay) {
+                    bay.copies_fail = None;
+                }
                 // Sealed twice can only be an answer that came late: the spool file is not needed.
                 if state.stage != Stage::Seen {
                     step.act(Action::Discard { object });

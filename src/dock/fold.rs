@@ -25,7 +25,7 @@ type Done = Result<(), IndexBroken>;
 
 /// Counts up whenever the same log folds to other records than before: an index made by another
 /// version is made again from the log.
-pub const FOLD_VERSION: u32 = 5;
+pub const FOLD_VERSION: u32 = 6;
 
 /// Applies one line of the log to the state.
 ///
@@ -221,7 +221,6 @@ impl Fold<'_> {
     /// Changes an object and keeps the queue index in step with it.
     fn object(&mut self, id: ObjectId, change: impl FnOnce(&mut ObjectState)) -> Done {
         let Some(mut object) = self.table.object(id)? else { return Ok(()) };
-        let was_done = object.receipt_placed && object.spool_freed;
         change(&mut object);
         let waits = object.stored.is_none() && !object.lost;
         if waits {
@@ -229,7 +228,7 @@ impl Fold<'_> {
             let row = key::queue(object.object.class, object.sealed_at, id);
             self.table.put(row, QueueRow::value(object.retry_at, bytes));
         }
-        if !was_done && object.receipt_placed && object.spool_freed {
+        if object.is_finished() {
             self.table.remove(&key::unfinished(id));
         }
         put(self.table, key::object(id), &object)
@@ -558,6 +557,9 @@ impl Fold<'_> {
         put(self.table, key::segment(id), &state)?;
         self.file_trouble(was, &state)?;
         self.stage(id, Stage::Sealed)?;
+        // A rotten line that people went on with may contradict itself: the two must find each other,
+        // or nobody would ever copy this segment again.
+        let object = &SealedObject { content: Content::Segment(id), ..object.clone() };
         self.new_object(object, state.segment.camera.clone())?;
         self.recording(state.segment.recording, |recording| {
             recording.unsound += u64::from(!verdict.is_sound());
@@ -618,7 +620,9 @@ impl Fold<'_> {
         state.stored_at = Some(self.entry.at);
         state.trouble = None;
         state.retry_at = None;
-        self.table.put(key::unfinished(id), Vec::new());
+        if !state.is_finished() {
+            self.table.put(key::unfinished(id), Vec::new());
+        }
         put(self.table, key::object(id), &state)?;
         match self.current_segment(&state.object)? {
             Some(segment) if segment.stage == Stage::Sealed => {

@@ -81,6 +81,8 @@ pub struct Bay {
     /// Files and bytes at the last complete listing.
     pub on_camera: (u64, u64),
     pub spool_full: bool,
+    /// Since when every copy from it failed, and how the last one did.
+    pub copies_fail: Option<(Timestamp, String)>,
     pub problem: Option<String>,
     /// The last whole walk over the release candidates found nothing more to do.
     pub settled: bool,
@@ -380,6 +382,8 @@ impl Dock {
             bay.list_retry_at = None;
             bay.release.next_at = None;
             bay.release.rest_until = None;
+            // How old that read is, nobody can tell any more.
+            bay.fresh = None;
         }
         self.store_wait = self.store_wait.take().map(|(until, words)| (until.min(now), words));
         self.mark_now(now);

@@ -324,6 +324,13 @@ impl Dock {
                 let whole = read.size == sealed.plain.size
                     || mark.is_some() && read.size == state.segment.source.size;
                 let doubted = matches!(state.second_read, Some((_, false)));
+                if let Some(bay) = self.bays.get_mut(bay)
+                    && read.size != state.segment.source.size
+                {
+                    // It grew, perhaps: a listing tells.
+                    bay.list_due = true;
+                    bay.list_retry_at = None;
+                }
                 match state.second_read {
                     // Two reads agree on other bytes than were sealed: it is another file.
                     Some((before, false)) if before == read && whole => {

@@ -181,6 +181,14 @@ impl FileTrouble {
                 Some(Self::Unsound { verdict: sealed.verdict, seq: sealed.seq })
             }
             (Some(_), _) if state.replaced => Some(Self::Replaced),
+            // It had grown: what it grew to is copied too, and nothing is in doubt.
+            (Some(sealed), Some((read, false)))
+                if state.superseded
+                    && state.stage == Stage::Vanished
+                    && read.size > sealed.plain.size =>
+            {
+                None
+            }
             (Some(_), Some((_, false))) => Some(Self::ReadsDiffer),
             (Some(_), _) => Self::store_lost(state),
         }
@@ -307,6 +315,12 @@ fn is_never(times: &u32) -> bool {
 }
 
 impl ObjectState {
+    /// Nothing is left to do with it. A line of the log may be destroyed, so each is asked for: what
+    /// has no receipt gets one, though all that comes after it is done.
+    pub fn is_finished(&self) -> bool {
+        self.receipt.is_some() && self.receipt_placed && self.spool_freed
+    }
+
     /// What its class asks of the store now.
     pub fn marks_asked(&self) -> MarksAsked {
         MarksAsked { class: self.object.class, evidence: self.marking.evidence }

@@ -22,6 +22,8 @@ pub enum Fault {
     Skewed,
     /// 404 NoSuchUpload (or NoSuchKey on a GET).
     Missing,
+    /// A folder that is the store cannot be written: read-only, no right to, or its disk fails.
+    Unwritable,
     /// 409: a conflicting operation is under way.
     Conflict,
     /// 412: the object is already there.
@@ -45,6 +47,8 @@ pub enum StoreNeed {
     Access,
     /// It is full.
     Room,
+    /// It is a folder, and cannot be written, or its disk fails.
+    Folder,
     /// Its certificate is not to be trusted.
     Trust,
 }
@@ -55,6 +59,7 @@ impl StoreNeed {
         match self {
             Self::Access => "the store refuses this dock (credentials, bucket or rights)",
             Self::Room => "the store is full",
+            Self::Folder => "the store's folder cannot be written, or its disk fails",
             Self::Trust => "the store's certificate is not trusted",
         }
     }
@@ -67,6 +72,10 @@ impl StoreNeed {
                  `bwvdock retry`"
             }
             Self::Room => "ask the store's administrator for space; then `bwvdock retry`",
+            Self::Folder => {
+                "`bwvdock doctor` says why: mount it to be written, give the daemon's user the right \
+                 to, or look after its disk; then `bwvdock retry`"
+            }
             Self::Trust => "`bwvdock doctor` says what is wrong with it; then `bwvdock retry`",
         }
     }
@@ -78,6 +87,7 @@ impl Fault {
         match self {
             Self::Denied => Some(StoreNeed::Access),
             Self::Full => Some(StoreNeed::Room),
+            Self::Unwritable => Some(StoreNeed::Folder),
             Self::Untrusted { .. } => Some(StoreNeed::Trust),
             Self::Network
             | Self::Server
@@ -101,6 +111,7 @@ impl Fault {
             | Self::Busy { .. }
             | Self::Full
             | Self::Denied
+            | Self::Unwritable
             | Self::Skewed
             | Self::NotTheStore
             | Self::Untrusted { .. } => true,
@@ -189,7 +200,9 @@ fn advice(fault: Fault) -> &'static str {
         }
         Fault::Spool => "; the dock cannot read its own spool: check its disk",
         Fault::Skewed => "; the clocks of dock and store differ",
-        Fault::Network
+        // Its words come from the door, and say which of the three it is and what to do.
+        Fault::Unwritable
+        | Fault::Network
         | Fault::Server
         | Fault::Busy { .. }
         | Fault::Missing

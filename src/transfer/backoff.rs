@@ -57,7 +57,9 @@ impl Backoff {
         let jitter = random.between(Self::LEAST, doubled.min(self.cap).max(Self::LEAST));
         match fault {
             // Only a person can help, and soon after is soon enough: no short draws.
-            Fault::Full | Fault::Denied => random.between(self.cap / 2, self.cap),
+            Fault::Full | Fault::Denied | Fault::Unwritable => {
+                random.between(self.cap / 2, self.cap)
+            }
             // What the store asks for is a minimum; the jitter keeps the docks of a station apart.
             Fault::Busy { retry_after: Some(asked) } => asked.min(Self::RETRY_AFTER_MAX) + jitter,
             Fault::Busy { retry_after: None }

@@ -6,6 +6,7 @@ use bwvdock::{
     evidence::{self, CameraKey, KeyRing, Manifest, ManifestSegment, Profile},
     types::{CameraId, FileEntry, Listing, Sha256Digest, SourcePath, fact::Source},
 };
+use jiff::{SignedDuration, Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::LazyLock,
@@ -31,6 +32,15 @@ pub struct File {
     pub modified_ms: i64,
 }
 
+/// A file that the camera has not finished.
+#[derive(Debug, Clone)]
+pub struct Writing {
+    /// The next write comes then.
+    pub next: Timestamp,
+    pub pause: SignedDuration,
+    pub left: usize,
+}
+
 #[derive(Debug)]
 pub struct Camera {
     pub id: CameraId,
@@ -40,6 +50,8 @@ pub struct Camera {
     pub declared: BTreeMap<SourcePath, Sha256Digest>,
     /// Cannot be read past their middle.
     pub broken: BTreeSet<SourcePath>,
+    /// Still being written.
+    pub written: BTreeMap<SourcePath, Writing>,
     /// The next so many chunks read have a bit turned over.
     pub flips: u32,
     /// The next so many reads fail and then succeed again.
@@ -80,6 +92,7 @@ impl Camera {
             files: BTreeMap::new(),
             declared: BTreeMap::new(),
             broken: BTreeSet::new(),
+            written: BTreeMap::new(),
             flips: 0,
             hiccups: 0,
             shorts: 0,
@@ -260,11 +273,53 @@ impl Camera {
         Some(same && source.modified_ms.is_none_or(|ms| ms == file.modified_ms))
     }
 
-    /// Another file in the place of one, with the same size and time.
-    pub fn replace(&mut self, at: &SourcePath) {
+    /// Another file in the place of one, with the same size, and the same time if it is to be so.
+    pub fn replace(&mut self, at: &SourcePath, same_time: bool) {
+        self.shots += 1;
         if let Some(file) = self.files.get_mut(at) {
             file.bytes.iter_mut().for_each(|byte| *byte ^= 0x55);
+            if !same_time {
+                file.modified_ms = 1_774_000_000_000 + self.shots as i64 * 1000;
+            }
         }
+        self.written.remove(at);
         self.harmed = true;
+    }
+
+    /// Begins a clip that it goes on writing.
+    pub fn begin_writing(&mut self, dice: &mut Dice, now: Timestamp) {
+        self.sequence += 1;
+        let at = format!("A7_{}_20260314T{:06}Z/clip_001.mp4", self.id, self.sequence);
+        let (size, pause) = (dice.between(17, CHUNK), dice.between(2, 28));
+        self.put(&at, dice.bytes(size));
+        let pause = SignedDuration::from_secs(pause as i64);
+        let writing = Writing { next: now + pause, pause, left: dice.between(1, 6) };
+        self.written.insert(path(&at), writing);
+    }
+
+    /// Writes what is due: the file before and after, of each write.
+    pub fn write_on(
+        &mut self,
+        dice: &mut Dice,
+        now: Timestamp,
+    ) -> Vec<(Sha256Digest, Sha256Digest)> {
+        let mut grown = Vec::new();
+        for (at, writing) in &mut self.written {
+            let Some(file) = self.files.get_mut(at) else {
+                writing.left = 0;
+                continue;
+            };
+            while writing.left > 0 && writing.next <= now {
+                let before = Sha256Digest::of(&file.bytes);
+                let more = dice.between(5, CHUNK);
+                file.bytes.extend(dice.bytes(more));
+                file.modified_ms += 1000;
+                grown.push((before, Sha256Digest::of(&file.bytes)));
+                writing.next += writing.pause;
+                writing.left -= 1;
+            }
+        }
+        self.written.retain(|_, writing| writing.left > 0);
+        grown
     }
 }

@@ -1,8 +1,11 @@
 //! What goes wrong in the world beside the calls to the store, and what people do at the CLI.
 
 use crate::{
+    alone::Alone,
     camera::Kind,
-    invariants, sealing,
+    invariants,
+    mutants::Mutant,
+    sealing,
     store::Trouble,
     task::Work,
     world::{World, bay},
@@ -10,20 +13,25 @@ use crate::{
 use bwvdock::{
     dock::{
         Command, Records,
-        state::{CameraState, RecordingState, key},
+        state::{CameraState, RecordingState, key, segment_of},
     },
     types::{Class, ObjectId, SegmentId, Sha256Digest, fact::Target},
 };
 use jiff::SignedDuration;
 
-#[derive(Debug, Clone, Copy)]
-enum Fault {
+/// A second read no older than a minute needs no third one before the erase; the clock by which the
+/// dock counts that minute may be set back by up to ten seconds unnoticed.
+const JUST_NOW: SignedDuration = SignedDuration::from_secs(75);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
     Yank,
     YankMidRead,
     Insert,
     InsertElsewhere,
     DuplicateSerial,
     Record,
+    StillWritten,
     WrongDigest,
     SequenceGap,
     ShortRead,
@@ -47,13 +55,14 @@ enum Fault {
     ClockBackwards,
 }
 
-const ALL: [Fault; 27] = [
+const ALL: [Fault; 28] = [
     Fault::Yank,
     Fault::YankMidRead,
     Fault::Insert,
     Fault::InsertElsewhere,
     Fault::DuplicateSerial,
     Fault::Record,
+    Fault::StillWritten,
     Fault::WrongDigest,
     Fault::SequenceGap,
     Fault::ShortRead,
@@ -79,7 +88,11 @@ const ALL: [Fault; 27] = [
 
 impl World {
     pub fn something_goes_wrong(&mut self) {
-        let fault = self.dice.pick(&ALL);
+        let fault = match self.alone {
+            None => self.dice.pick(&ALL),
+            Some(Alone::World(fault)) => fault,
+            Some(_) => return,
+        };
         if self.strike(fault) {
             self.tally.fault(&format!("world: {fault:?}"));
             self.tell(format_args!("fault {fault:?}"));
@@ -87,9 +100,19 @@ impl World {
     }
 
     /// What a mutant needs often that chance brings seldom.
-    pub fn replace_something(&mut self) {
-        let camera = self.dice.below(self.cameras.len());
-        self.at_camera(Fault::Replaced, camera);
+    pub fn what_a_mutant_needs(&mut self) {
+        match self.mutant {
+            Some(Mutant::RereadSkipped) => {
+                let camera = self.dice.below(self.cameras.len());
+                self.at_camera(Fault::Replaced, camera);
+            }
+            Some(Mutant::StillTimeIgnored) => {
+                let camera = self.dice.below(self.cameras.len());
+                self.at_camera(Fault::StillWritten, camera);
+            }
+            Some(Mutant::ErasedAfterTheStoreLostIt) => drop(self.at_store(Fault::StoreRestored)),
+            _ => {}
+        }
     }
 
     /// Makes one thing happen; false where there is nothing it could happen to.
@@ -103,6 +126,7 @@ impl World {
             | Fault::DuplicateSerial
             | Fault::BrownOut => self.hands(fault, camera),
             Fault::Record
+            | Fault::StillWritten
             | Fault::WrongDigest
             | Fault::SequenceGap
             | Fault::ShortRead
@@ -196,6 +220,10 @@ impl World {
         let camera = &mut self.cameras[number];
         match fault {
             Fault::Record => camera.record(dice, false),
+            // Where a camera gives digests, they come with the finished file.
+            Fault::StillWritten if camera.kind == Kind::Bare => {
+                camera.begin_writing(dice, self.now);
+            }
             Fault::WrongDigest if camera.kind != Kind::Bare => camera.record(dice, true),
             Fault::SequenceGap if camera.kind == Kind::Signed => {
                 camera.skip_number();
@@ -220,8 +248,13 @@ impl World {
             Fault::WriteProtected => camera.refuses_erase = !camera.refuses_erase,
             Fault::Replaced => {
                 let Some(path) = any.filter(is_footage) else { return false };
+                // What nobody reads again is seen by its time only, and nobody is so quick as to
+                // replace a file between its second read and its erase.
+                let read = self.truth.read_at.get(&(number, path.clone()));
+                let just_now = read.is_some_and(|at| self.now.duration_since(*at) < JUST_NOW);
+                let same_time = self.dock.settings().release.reread && !just_now;
                 let before = camera.files[&path].bytes.clone();
-                camera.replace(&path);
+                camera.replace(&path, same_time);
                 self.taken_away(&before);
             }
             _ => return false,
@@ -231,9 +264,18 @@ impl World {
 
     /// Something outside the dock destroyed a copy: where it was the last one, nobody can be blamed.
     fn taken_away(&mut self, bytes: &[u8]) {
-        let digest = Sha256Digest::of(bytes);
-        if !invariants::copies(self).contains(&digest) {
+        let safe = invariants::copies(self);
+        let mut digest = Sha256Digest::of(bytes);
+        // With it what it had been before it was written to its end.
+        loop {
+            if self.truth.is_safe(&digest, &safe) {
+                break;
+            }
             self.truth.beyond.insert(digest);
+            match self.truth.grown.iter().find(|(_, longer)| **longer == digest) {
+                Some((shorter, _)) => digest = *shorter,
+                None => break,
+            }
         }
     }
 
@@ -275,13 +317,21 @@ impl World {
         self.store.changes += 1;
         for object in self.truth.objects.values() {
             let was = before.contains_key(&object.key);
-            if was && self.store.newest(&object.key).is_none() {
-                self.truth.rolled_back.insert(object.id);
+            if !was || self.store.newest(&object.key).is_some() {
+                continue;
+            }
+            self.truth.rolled_back.insert(object.id);
+            // People must hear of it.
+            let segment = segment_of(object).and_then(|id| self.truth.segments.get(&id));
+            for camera in &mut self.cameras {
+                camera.harmed |= segment.is_some_and(|segment| segment.camera == camera.id);
             }
         }
         let safe = invariants::copies(self);
-        for (digest, _) in self.truth.shown.iter().filter(|(digest, _)| !safe.contains(*digest)) {
-            if self.truth.beyond.insert(*digest) {
+        let lost = |digest: &Sha256Digest| !self.truth.is_safe(digest, &safe);
+        let lost: Vec<_> = self.truth.shown.keys().copied().filter(lost).collect();
+        for digest in lost {
+            if self.truth.beyond.insert(digest) {
                 self.tally.lost_by_the_store += 1;
             }
         }
@@ -294,8 +344,7 @@ impl World {
             Fault::SyncFails => self.disk.sync_fails = true,
             Fault::SpoolRot => {
                 let all: Vec<ObjectId> = self.disk.spool.keys().copied().collect();
-                // A store that checks nothing takes what rots while it is sent, and calls people.
-                if all.is_empty() || !self.checks_parts() {
+                if all.is_empty() {
                     return false;
                 }
                 let object = all[self.dice.below(all.len())];
@@ -323,7 +372,8 @@ impl World {
     /// would show by the next line only. Rare, for a damaged log keeps a dock from its work.
     fn rot_in_the_log(&mut self) -> bool {
         let lines = self.disk.log[..self.disk.log_synced].iter().filter(|b| **b == b'\n').count();
-        if lines < 3 || !self.dice.permille(150) || !self.truth.rotten.is_empty() {
+        let rare = self.alone.is_some() || self.dice.permille(150);
+        if lines < 3 || !rare || !self.truth.rotten.is_empty() {
             return false;
         }
         let mut at = self.dice.below(self.disk.log_synced);
@@ -335,9 +385,11 @@ impl World {
         if newest(end, &self.disk.log) {
             return false;
         }
+        let begin = self.disk.log[..at].iter().rposition(|b| *b == b'\n').map_or(0, |n| n + 1);
+        let entry = bwvdock::custody::chain::decode(&self.disk.log[begin..end]);
         self.disk.log[at] ^= 4;
         let line = self.disk.log[..at].iter().filter(|b| **b == b'\n').count() as u64 + 1;
-        self.truth.rotten.insert(line);
+        self.truth.destroyed(line, entry.ok().map(|entry| entry.fact));
         true
     }
 

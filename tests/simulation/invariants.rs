@@ -19,6 +19,9 @@ pub struct Violation {
 /// How often one object may ask the store in any hour.
 const REQUESTS_PER_HOUR_MAX: usize = 300;
 
+/// Receipts, their placing and clearings at once, marks at once, and a description being sealed.
+const FINISHING_MAX: usize = 4 + 4 + 1;
+
 /// A fact is in the log: `end` is where its line ends.
 pub fn at_fact(world: &mut World, entry: &Entry, end: usize) {
     let truth = &mut world.truth;
@@ -47,8 +50,10 @@ pub fn at_fact(world: &mut World, entry: &Entry, end: usize) {
         Fact::Releasing { segment, .. } => {
             truth.releasing_at.insert(*segment, end);
             let held = truth.segments.get(segment).is_some_and(|s| truth.held_over(s));
-            if held && truth.rotten.is_empty() {
+            if held {
                 world.violate("what is held stays", format!("{segment} is to be erased"));
+            } else if world.dock.journal_damage().is_some() {
+                world.violate("a damaged log releases nothing", format!("{segment}"));
             }
         }
         Fact::Held { target, .. } => truth.hold(target.clone(), true),
@@ -111,7 +116,10 @@ fn bounds(world: &mut World) {
     let dockings: Vec<u64> = at_cameras.map(|(_, number)| *number).collect();
     let different: BTreeSet<u64> = dockings.iter().copied().collect();
     let finishing = world.tasks.len() - uploads - dockings.len();
-    if uploads > settings.objects_in_flight || finishing > 8 || different.len() < dockings.len() {
+    if uploads > settings.objects_in_flight
+        || finishing > FINISHING_MAX
+        || different.len() < dockings.len()
+    {
         let words = format!("{uploads} uploads, {finishing} others, cameras {dockings:?}");
         world.violate("bounds: queues", words);
     }
@@ -175,7 +183,7 @@ fn no_duplicates(world: &mut World) {
     if let Some((key, versions)) = twice {
         found = Some(format!("{key} has {} versions", versions.len()));
     }
-    if let Some(words) = found.filter(|_| world.truth.rotten.is_empty()) {
+    if let Some(words) = found {
         world.violate("no duplicates", words);
     }
 }
@@ -188,7 +196,8 @@ fn no_loss(world: &mut World) {
         .truth
         .shown
         .iter()
-        .filter(|(digest, _)| !safe.contains(*digest) && !world.truth.beyond.contains(*digest))
+        .filter(|(digest, _)| !world.truth.beyond.contains(*digest))
+        .filter(|(digest, _)| !world.truth.is_safe(digest, &safe))
         .map(|(_, shown)| (shown.camera, shown.path.clone()))
         .collect();
     if let Some((camera, path)) = lost.first() {

@@ -9,6 +9,7 @@
 //! - `cargo test --release --test simulation -- --ignored --nocapture` runs 100,000 shifts
 //!   (`SIM_SHIFTS` of them, from `SIM_SEED` on) and prints what they met.
 
+mod alone;
 mod camera;
 mod dice;
 mod disk;

@@ -13,6 +13,8 @@ pub enum Mutant {
     EraseBeforeTheFactIsFlushed,
     /// The second read is answered from memory.
     SecondReadSkipped,
+    /// Files without a digest need not hold still between their two reads.
+    StillTimeIgnored,
     /// The read before an erase is answered from memory.
     RereadSkipped,
     /// What Complete said is believed, and the look after it is answered from memory.
@@ -43,13 +45,19 @@ pub enum Mutant {
 
 impl Mutant {
     /// All, with the invariants that may catch each.
-    pub const ALL: [(Self, &'static [&'static str]); 16] = [
+    pub const ALL: [(Self, &'static [&'static str]); 17] = [
         (Self::OwnReadTakenForTheCamerasWord, &["law: digest or two reads"]),
         (Self::EraseBeforeTheFactIsFlushed, &["law: flushed before the erase"]),
         (Self::SecondReadSkipped, &["law: digest or two reads"]),
+        (Self::StillTimeIgnored, &["law: what is still written stays"]),
         (
             Self::RereadSkipped,
-            &["law: the file erased is the file sealed", "law: the store holds it", "no loss"],
+            &[
+                "law: digest or two reads",
+                "law: the file erased is the file sealed",
+                "law: the store holds it",
+                "no loss",
+            ],
         ),
         (Self::ErrorInside200Believed, &["stored means stored", "liveness: stored or quarantined"]),
         (Self::ReceiptOfAnotherObject, &["law: a receipt of that object"]),
@@ -57,7 +65,10 @@ impl Mutant {
         (Self::QuarantineForgotten, &["quarantine"]),
         (Self::HoldDroppedInTheFold, &["what is held stays"]),
         (Self::ResumedWithAForgottenPart, &["stored means stored"]),
-        (Self::ErasedAfterTheStoreLostIt, &["law: the store holds it"]),
+        (
+            Self::ErasedAfterTheStoreLostIt,
+            &["law: the store holds it", "liveness: stored or quarantined"],
+        ),
         (Self::ActionsBeforeFacts, &["law: flushed before the erase"]),
         (Self::AnotherKeyEachTime, &["stored means stored", "no duplicates"]),
         (Self::ChainBroken, &["custody chain"]),

@@ -1,6 +1,6 @@
 //! What a start does: the log is read, its torn end cut off, its damage found, the index made again.
 
-use crate::{invariants, world::World};
+use crate::{alone::Alone, invariants, world::World};
 use bwvdock::{
     custody::{
         chain::{Head, Verifier},
@@ -71,7 +71,8 @@ impl World {
         if power == Some(true) {
             self.tally.power_cuts += 1;
             self.disk.lose_power(&mut self.dice);
-            if self.chances.world > 0 && self.dice.permille(100) {
+            let seldom = self.alone.is_none() && self.dice.permille(100);
+            if self.chances.world > 0 && seldom || self.alone == Some(Alone::Boot1970) {
                 self.tally.fault("clock: 1970 at boot");
                 self.skew = SignedDuration::from_secs(30 - self.now.as_second());
             }
@@ -115,6 +116,7 @@ impl World {
             }
         }
         self.head = head;
+        let folded = self.truth.heard;
         // What had reached the disk and was not heard of any more when the daemon died.
         let mut end = 0;
         for line in self.disk.log.clone().split_inclusive(|byte| *byte == b'\n') {
@@ -125,10 +127,8 @@ impl World {
             }
         }
         self.truth.heard = head.seq;
-        let unexplained = bad.iter().any(|(first, last)| {
-            !(*first..=*last).any(|seq| self.truth.rotten.contains(&seq))
-                && !self.truth.rotten.contains(&(first - 1))
-        });
+        // Where the number of a line rotted, the next one is called bad by that number.
+        let unexplained = !bad.is_empty() && self.truth.rotten.is_empty();
         if unexplained {
             self.violate("custody chain", format!("{bad:?} is bad"));
         }
@@ -137,6 +137,13 @@ impl World {
         // The index outlives a killed daemon; it is made again after a power cut.
         if bad.is_empty() || rebuilt || table.0.is_empty() {
             self.table = table;
+        } else {
+            // Caught up with the lines that were not folded any more when the daemon died.
+            for entry in entries.iter().filter(|entry| entry.seq > folded) {
+                if !self.mutant.is_some_and(|mutant| mutant.drops(&entry.fact)) {
+                    fold(entry, &mut self.table).expect("a table in memory");
+                }
+            }
         }
         let (settings, ids) = (self.dock.settings().clone(), self.dice.bits());
         self.dock = Dock::new(settings, Box::new(crate::dice::Dice::new(ids)));

@@ -1,6 +1,7 @@
 //! The way to the store: the real upload machine in front of the simulated store, and receipts.
 
 use crate::{
+    alone::Alone,
     mutants::Mutant,
     store::{Trouble, error},
     tally::{count, name_of},
@@ -207,7 +208,12 @@ impl World {
             self.outage = None;
         }
         let struck = self.dice.permille(self.chances.call);
-        let trouble = self.dice.pick(&Trouble::ALL);
+        let trouble = match self.alone {
+            Some(Alone::Call(trouble)) => trouble,
+            // What arrives late was half-open first.
+            Some(_) => Trouble::HalfOpen,
+            None => self.dice.pick(&Trouble::ALL),
+        };
         // A store that checks nothing at all keeps whatever arrives: that is for people, see the
         // README on `bwvdock store probe`, and no dock can repair it.
         let mended = trouble == Trouble::FlippedBit && !self.checks_parts();

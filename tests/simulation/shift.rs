@@ -2,6 +2,7 @@
 //! of it must come to rest, safe.
 
 use crate::{
+    alone::Alone,
     invariants::Violation,
     mutants::Mutant,
     recover,
@@ -33,7 +34,17 @@ pub struct Outcome {
 
 /// Runs the shift of a seed to its end or to the first thing that must not be.
 pub fn run(seed: u64, turns: usize, mutant: Option<Mutant>, tell: bool) -> Outcome {
-    let mut world = World::new(seed, mutant, tell);
+    live(World::new(seed, mutant, tell), turns)
+}
+
+/// A shift in which one thing alone goes wrong.
+pub fn alone(seed: u64, alone: Alone) -> Outcome {
+    let mut world = World::new(seed, None, false);
+    world.only(alone);
+    live(world, TURNS)
+}
+
+fn live(mut world: World, turns: usize) -> Outcome {
     world.start();
     for number in 0..world.cameras.len() {
         for _ in 0..world.dice.between(0, 2) {
@@ -63,8 +74,8 @@ impl World {
         if self.dice.permille(self.chances.world) {
             self.something_goes_wrong();
         }
-        if self.is(Mutant::RereadSkipped) && self.dice.permille(100) {
-            self.replace_something();
+        if self.mutant.is_some() && self.dice.permille(100) {
+            self.what_a_mutant_needs();
         }
         if self.dice.permille(self.chances.people) {
             self.somebody_asks();
@@ -78,6 +89,7 @@ impl World {
             return;
         }
         self.now += SignedDuration::from_millis(self.dice.between(5, 400) as i64);
+        self.cameras_write();
         let ready: Vec<usize> = (0..self.tasks.len()).filter(|at| self.is_ready(*at)).collect();
         if ready.is_empty() || self.dice.permille(100) {
             let seconds = self.dice.pick(&[1, 1, 5, 20, 50]);
@@ -201,6 +213,7 @@ impl World {
                 return;
             }
             self.now += SignedDuration::from_millis(20);
+            self.cameras_write();
             self.step(at);
         }
         self.violate("liveness: comes to rest", "work without end".into());
@@ -217,6 +230,9 @@ impl World {
         let quiet = |light: Light| matches!(light, Light::Green | Light::Red);
         self.tasks.is_empty()
             && totals.queue.iter().all(|amount| amount.count == 0)
+            // A bay may be red for one file while another waits to be copied.
+            && totals.to_copy.iter().all(|amount| amount.count == 0)
+            && self.cameras.iter().all(|camera| camera.written.is_empty())
             && self.table.ids(key::UNFINISHED, b"", 1).expect("a table in memory").is_empty()
             && self.lights().iter().all(|bay| quiet(bay.light))
     }
@@ -238,7 +254,7 @@ impl World {
             }
         }
         self.everything_is_stored(&segments, &objects);
-        if !rested {
+        if !rested && !self.truth.sealed_line_rotted {
             let lights = self.lights();
             let lights: Vec<_> = lights.iter().map(|bay| (bay.light, &bay.words)).collect();
             let words = format!("{lights:?}; trouble {:?}", self.dock.finish_trouble());
@@ -255,7 +271,8 @@ impl World {
             // The receipt was given, and later the store lost it: no look will show it.
             let lost_later =
                 self.truth.rolled_back.contains(&id) && self.truth.looked.contains(&id);
-            if !there && !lost_later && self.truth.rotten.is_empty() {
+            // What its line said was destroyed.
+            if !there && !lost_later && !self.truth.excused.contains(&id) {
                 let words = format!("{id} is not at the store: {words:?}");
                 self.violate("liveness: stored or quarantined", words);
             }
@@ -265,7 +282,9 @@ impl World {
             let on_camera = on_camera
                 .is_some_and(|camera| camera.files.contains_key(&state.segment.source.path));
             let waits = matches!(state.stage, Stage::Seen | Stage::Sealed | Stage::Stored);
-            if waits && on_camera {
+            let sealed = state.sealed.as_ref();
+            let destroyed = sealed.is_some_and(|s| self.truth.excused.contains(&s.object));
+            if waits && on_camera && !destroyed {
                 let words = format!(
                     "{} is {}: {:?}",
                     state.segment.source.path,
@@ -283,7 +302,7 @@ impl World {
             let camera = self.cameras.iter().find(|c| c.id.as_str() == balance.camera);
             let harmed = camera.is_some_and(|camera| camera.harmed);
             let explained = harmed || !self.truth.rotten.is_empty();
-            if balance.outstanding > 0 && self.truth.rotten.is_empty() {
+            if balance.outstanding > 0 && !self.truth.sealed_line_rotted {
                 self.violate("reconcile: nothing outstanding", format!("{balance:?}"));
             } else if !balance.clean && !explained {
                 self.violate("reconcile: nothing unexplained", format!("{balance:?}"));
@@ -293,10 +312,16 @@ impl World {
         }
     }
 
+    /// What is damaged is what rotted, and all of it: an edited line shows in the one behind it.
     fn log_is_whole(&mut self) {
         let found = recover::read(&self.disk.log);
-        if self.truth.rotten.is_empty() && (!found.damage.is_empty() || found.torn > 0) {
-            self.violate("custody chain", format!("{:?}", found.damage));
+        let covers = |(first, last): &(u64, u64), seq: &u64| (*first - 1..=*last).contains(seq);
+        let unexplained = !found.damage.is_empty() && self.truth.rotten.is_empty();
+        let unnoticed =
+            self.truth.rotten.iter().any(|seq| !found.damage.iter().any(|span| covers(span, seq)));
+        if unexplained || unnoticed || found.torn > 0 {
+            let words = format!("{:?}, and {:?} rotted", found.damage, self.truth.rotten);
+            self.violate("custody chain", words);
         }
     }
 }

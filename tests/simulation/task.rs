@@ -342,7 +342,7 @@ impl World {
     fn note_read(&mut self, camera: usize, source: &Source, bytes: &[u8]) {
         let file = self.cameras[camera].files.get(&source.path);
         if file.is_some_and(|file| file.bytes == bytes) {
-            self.truth.read_whole(camera, &source.path, bytes);
+            self.truth.read_whole(camera, &source.path, bytes, self.now);
         }
     }
 
@@ -426,6 +426,7 @@ impl Clearing for AtCamera<'_> {
         crate::law::before_erase(self.world, self.camera, permit);
         let camera = &mut self.world.cameras[self.camera];
         camera.files.remove(&source.path);
+        camera.written.remove(&source.path);
         self.world.tally.erased += 1;
         self.world.truth.look_for_losses = true;
         let words = format!("erased {} of {}", source.path, self.world.cameras[self.camera].id);

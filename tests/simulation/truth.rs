@@ -2,8 +2,9 @@
 
 use bwvdock::types::{
     ObjectId, SegmentId, Sha256Digest, SourcePath,
-    fact::{SealedObject, Segment, Target},
+    fact::{Fact, SealedObject, Segment, Target},
 };
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A version of a file that a camera gave completely at least once.
@@ -22,7 +23,7 @@ pub struct Truth {
     pub objects: BTreeMap<ObjectId, SealedObject>,
     /// Objects by the segment they hold.
     pub sealed: BTreeMap<SegmentId, Vec<ObjectId>>,
-    /// Objects that the log calls damaged or forgotten, or whose lines were destroyed.
+    /// Objects that the log calls damaged, or whose lines were destroyed.
     pub excused: BTreeSet<ObjectId>,
     /// Objects whose spool file the world spoilt: a truth that the dock has to find out.
     pub spool_rot: BTreeSet<ObjectId>,
@@ -39,8 +40,15 @@ pub struct Truth {
     held: BTreeSet<String>,
     /// Lines of the log in which a bit turned over.
     pub rotten: BTreeSet<u64>,
+    /// One of them said what was sealed: where it can still be read, and says otherwise, its object
+    /// never gets a receipt, as the store has what the log denies. Its file stays on the camera.
+    pub sealed_line_rotted: bool,
     /// Something that holds footage was taken away: look whether anything is lost.
     pub look_for_losses: bool,
+    /// What a version that was still being written became.
+    pub grown: BTreeMap<Sha256Digest, Sha256Digest>,
+    /// When a file was last read whole as it is.
+    pub read_at: BTreeMap<(usize, SourcePath), Timestamp>,
     /// Versions whose last copy something outside the dock destroyed.
     pub beyond: BTreeSet<Sha256Digest>,
     /// The last line of the log that was taken in here.
@@ -70,8 +78,34 @@ impl Truth {
         .any(|target| self.held.contains(&format!("{target:?}")))
     }
 
+    /// A line of the log is destroyed: what only it said, no dock can know any more.
+    pub fn destroyed(&mut self, seq: u64, fact: Option<Fact>) {
+        self.rotten.insert(seq);
+        match fact {
+            Some(Fact::Sealed { object, .. } | Fact::RecordSealed { object, .. }) => {
+                self.excused.insert(object.id);
+                self.sealed_line_rotted = true;
+            }
+            Some(Fact::Held { target, .. }) => self.hold(target, false),
+            _ => {}
+        }
+    }
+
+    /// A version is somewhere, or what was written on to it is.
+    pub fn is_safe(&self, digest: &Sha256Digest, safe: &BTreeSet<Sha256Digest>) -> bool {
+        let mut digest = digest;
+        while !safe.contains(digest) {
+            match self.grown.get(digest) {
+                Some(longer) => digest = longer,
+                None => return false,
+            }
+        }
+        true
+    }
+
     /// A whole read gave these bytes, which are what the file really holds.
-    pub fn read_whole(&mut self, camera: usize, path: &SourcePath, bytes: &[u8]) {
+    pub fn read_whole(&mut self, camera: usize, path: &SourcePath, bytes: &[u8], now: Timestamp) {
+        self.read_at.insert((camera, path.clone()), now);
         let shown = self.shown.entry(Sha256Digest::of(bytes)).or_insert_with(|| Shown {
             camera,
             path: path.clone(),

@@ -1,6 +1,7 @@
 //! The world of one seed, and the loop that the daemon's core runs.
 
 use crate::{
+    alone::Alone,
     camera::{Camera, Kind},
     dice::Dice,
     disk::Disk,
@@ -76,6 +77,8 @@ pub struct World {
     pub truth: Truth,
     pub tally: Tally,
     pub mutant: Option<Mutant>,
+    /// Only this goes wrong.
+    pub alone: Option<Alone>,
     pub key: DockKey,
     /// Damage of the log that people went on with, by its first line.
     pub accepted: BTreeSet<u64>,
@@ -83,6 +86,8 @@ pub struct World {
     pub story: Option<Vec<String>>,
     pub violation: Option<Violation>,
     pub limits: Limits,
+    /// What the force wants a file without a digest to hold still for.
+    pub still_min: SignedDuration,
     pub replies: Vec<Result<String, String>>,
 }
 
@@ -119,7 +124,7 @@ fn settings(bays: usize, dice: &mut Dice) -> Settings {
                 SignedDuration::ZERO
             },
             erase_unverified: true,
-            still_min: SignedDuration::ZERO,
+            still_min: dice.pick(&[SignedDuration::ZERO, SignedDuration::from_secs(30)]),
             reread: dice.permille(700),
         },
         key_prefix: String::new(),
@@ -142,7 +147,11 @@ impl World {
             1 => Enforces::default(),
             _ => Enforces { sha256: true, md5: true, if_none_match: true },
         };
-        let settings = settings(count, &mut dice);
+        let mut settings = settings(count, &mut dice);
+        let still_min = settings.release.still_min;
+        if mutant == Some(Mutant::StillTimeIgnored) {
+            settings.release.still_min = SignedDuration::ZERO;
+        }
         let ids = Dice::new(dice.bits());
         Self {
             now,
@@ -169,6 +178,7 @@ impl World {
             truth: Truth::default(),
             tally: Tally { shifts: 1, ..Tally::default() },
             mutant,
+            alone: None,
             key: dock_key(),
             accepted: BTreeSet::new(),
             story: tell.then(Vec::new),
@@ -179,6 +189,7 @@ impl World {
                 enforces,
                 backoff: Backoff::default(),
             },
+            still_min,
             replies: Vec::new(),
             dice,
         }
@@ -218,12 +229,31 @@ impl World {
     }
 
     pub fn die(&mut self) {
-        let power = self.dice.permille(500);
+        let power = match self.alone {
+            Some(Alone::Kill) => false,
+            Some(Alone::PowerCut | Alone::Boot1970) => true,
+            None | Some(Alone::World(_) | Alone::Call(_)) => self.dice.permille(500),
+        };
         self.tell(format_args!(
             "{}",
             if power { "the power goes" } else { "the daemon is killed" }
         ));
         self.dead = Some(power);
+    }
+
+    /// Lets only this go wrong, and often.
+    pub fn only(&mut self, alone: Alone) {
+        use crate::faults::Fault;
+        self.alone = Some(alone);
+        self.chances = Chances { call: 0, crash: 0, world: 200, people: 0 };
+        match alone {
+            Alone::World(Fault::LateArrival) => self.chances.call = 200,
+            // Rot in the log shows at a start.
+            Alone::World(Fault::JournalRot) => self.chances.crash = 15,
+            Alone::World(_) => {}
+            Alone::Call(_) => self.chances.call = 300,
+            Alone::Kill | Alone::PowerCut | Alone::Boot1970 => self.chances.crash = 40,
+        }
     }
 
     // --- the loop ---
@@ -430,8 +460,20 @@ impl World {
 
     // --- time ---
 
+    /// Cameras write on, whoever looks.
+    pub fn cameras_write(&mut self) {
+        for number in 0..self.cameras.len() {
+            let grown = self.cameras[number].write_on(&mut self.dice, self.now);
+            for _ in &grown {
+                self.tally.fault("camera: writes on");
+            }
+            self.truth.grown.extend(grown);
+        }
+    }
+
     pub fn pass(&mut self, seconds: i64) {
         self.now += SignedDuration::from_secs(seconds);
+        self.cameras_write();
         self.event(Event::Tick);
     }
 }

@@ -8,6 +8,7 @@ use crate::dock::{
     StoreTrouble,
     machine::{Bay, Work},
 };
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The bay light. Green means one thing only: everything safe and nothing left to do.
@@ -36,6 +37,9 @@ pub(super) fn files_of(n: u64) -> String {
     format!("{n} {}", if n == 1 { "file" } else { "files" })
 }
 
+/// Copies that fail for longer than this, without one that works, need a person.
+const COPIES_FAIL_MAX: SignedDuration = SignedDuration::from_mins(10);
+
 /// Whether a camera may be taken, as far as its footage goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Take {
@@ -53,6 +57,7 @@ pub(super) fn light(
     open: &[Concern],
     paused: bool,
     store: Option<&StoreTrouble>,
+    now: Timestamp,
 ) -> (Light, String, Take) {
     if let Some(words) = &bay.problem {
         return (Light::Red, words.clone(), Take::No);
@@ -75,6 +80,13 @@ pub(super) fn light(
     }
     if report.to_copy.count > 0 {
         let files = files_of(report.to_copy.count);
+        if let Some(words) = copies_fail(bay, now).filter(|_| !paused) {
+            let words = format!(
+                "nothing can be copied: {words}; leave the camera here and tell whoever runs this \
+                 dock; {files} on the camera only"
+            );
+            return (Light::Red, words, Take::No);
+        }
         let words = match (paused, bay.spool_full) {
             (true, _) => format!("paused with {files} still to copy; do not take it"),
             (false, true) => format!("waiting for room on the dock's disk; {files} to copy"),
@@ -126,6 +138,14 @@ pub(super) fn light(
         _ => (Light::Green, "everything is safe", Take::Now),
     };
     (light, words.into(), take)
+}
+
+/// How the copies from a bay fail, if they have for long; a camera that just now is read may be over
+/// it.
+fn copies_fail(bay: &Bay, now: Timestamp) -> Option<&str> {
+    let (since, words) = bay.copies_fail.as_ref()?;
+    let long = now.duration_since(*since).abs() >= COPIES_FAIL_MAX;
+    (long && !matches!(bay.work, Some(Work::Copy(_)))).then_some(words.as_str())
 }
 
 /// What a red bay says once all that can be copied is: what is wrong, and what to do.

@@ -460,7 +460,7 @@ fn bay_report(
     if report.light != Light::Red {
         let mut open = concerns(view, &bay.camera, Concern::LIST_MAX)?;
         open.retain(Concern::is_open);
-        let mut of_footage = light(bay, &report, &open, held, dock.store_trouble());
+        let mut of_footage = light(bay, &report, &open, held, dock.store_trouble(), now);
         if log_damage::keeps_files(dock, &bay.camera, bay.erase_allowed, now, view)? {
             let to_store = report.to_store.count;
             of_footage = log_damage::instead(of_footage, to_store, report.charge.as_ref());

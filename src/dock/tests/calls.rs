@@ -36,6 +36,7 @@ fn a_store_that_needs_a_person_turns_the_bay_red_and_says_whom_to_call() {
         (StoreNeed::Access, "the store refuses this dock"),
         (StoreNeed::Room, "the store is full"),
         (StoreNeed::Trust, "certificate is not trusted"),
+        (StoreNeed::Folder, "the store's folder cannot be written"),
     ] {
         let mut world = world();
         (world.store, world.store_need) = (Store::Down, Some(need));

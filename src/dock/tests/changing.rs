@@ -196,6 +196,27 @@ fn a_growing_file_is_copied_once_when_it_holds_still_and_the_bay_says_why() {
     assert_eq!(light(&world).light, Light::Green);
 }
 
+/// The second read gives more than was sealed. Once the listing shows that the file grew, that is no
+/// camera that reads unreliably, and nobody is to be called.
+#[test]
+fn a_file_that_grew_between_its_two_reads_alarms_nobody() {
+    let mut camera = Camera::bare("C1", "clip-folders");
+    camera.put(CLIP, b"clip");
+    let mut world = World::new();
+    world.add(camera).withheld.insert("second read");
+    world.dock("1", "C1");
+    world.run();
+    world.pass(20);
+    assert_eq!((sealed(&world), world.has_pending("second read")), (1, 1));
+    world.camera("C1").put(CLIP, b"clip and more");
+    world.withheld.clear();
+    world.settle();
+    assert_eq!(world.facts(|f| matches!(f, Fact::SecondRead { agrees: false, .. })), 1);
+    assert!(stored(&world, b"clip and more") && world.camera("C1").files.is_empty());
+    assert_eq!(light(&world).light, Light::Green, "{}", light(&world).words);
+    assert!(report::reconcile(&world.table, None).unwrap().iter().all(|balance| balance.clean));
+}
+
 #[test]
 fn a_file_that_never_holds_still_is_copied_ever_more_rarely_but_copied() {
     let mut world = settled();

@@ -93,6 +93,30 @@ fn a_camera_pulled_at_any_step_and_docked_elsewhere_is_emptied_all_the_same() {
     }
 }
 
+/// The hub's supply breaks down: all cameras are gone at once, and come back.
+#[test]
+fn a_brown_out_at_any_step_takes_all_cameras_and_costs_time_only() {
+    for step in (0..2 * actions()).step_by(17) {
+        let mut world = one_camera();
+        let mut other = Camera::bare("C2", "clip-folders");
+        other.put("A1_C2_20260314T221503Z/clip_001.mp4", b"clip");
+        world.add(other);
+        world.dock("1", "C1");
+        world.dock("2", "C2");
+        performed(&mut world, step);
+        ["1", "2"].iter().for_each(|at| world.pull(at));
+        world.run();
+        // In whatever order they answer.
+        world.dock("2", "C2");
+        world.dock("1", "C1");
+        world.settle();
+        for camera in ["C1", "C2"] {
+            assert_eq!(world.left(camera), Vec::<String>::new(), "step {step}");
+        }
+        assert_eq!(world.stored.len(), 9 + 3, "step {step}: each file and description once");
+    }
+}
+
 #[test]
 fn a_crash_at_any_step_loses_nothing_and_stores_nothing_twice() {
     for step in (0..actions()).step_by(2) {

@@ -5,10 +5,10 @@ use super::{
     world::{Store, World, settings},
 };
 use crate::{
-    dock::{Action, Command, Event, Records, Settings, Stage},
+    dock::{Action, Command, Event, MemoryTable, Records, Settings, Stage, fold, state::key},
     types::{
-        Class, ObjectId, ReceiptLevel,
-        fact::{Fact, Target},
+        Class, ObjectId, ReceiptLevel, SegmentId,
+        fact::{Content, Fact, Target},
     },
 };
 
@@ -202,6 +202,74 @@ fn a_file_missing_from_the_spool_at_start_is_copied_again_and_a_late_answer_harm
     world.settle();
     assert_eq!(world.left("C1"), Vec::<String>::new());
     assert_eq!(world.table.totals().unwrap().queue.map(|q| (q.count, q.bytes)), [(0, 0); 3]);
+}
+
+/// What a log tells in which one line is destroyed, and people went on.
+fn without_a_line(which: impl Fn(&Fact) -> bool) -> (World, ObjectId) {
+    let mut keeps = settings();
+    keeps.release.enabled = false;
+    let mut world = world_of(keeps, &[(&[b"a", b"b"], false)]);
+    world.dock("1", "C1");
+    world.settle();
+    let one = object(&world, FIRST);
+    let of_one = |fact: &Fact| match fact {
+        Fact::Stored { object, .. } | Fact::Receipted { object, .. } => *object == one,
+        _ => false,
+    };
+    let before = world.log.len();
+    world.log.retain(|entry| !(of_one(&entry.fact) && which(&entry.fact)));
+    assert_eq!(world.log.len(), before - 1);
+    world.table = MemoryTable::default();
+    let log = world.log.clone();
+    log.iter().for_each(|entry| fold(entry, &mut world.table).unwrap());
+    (world, one)
+}
+
+fn unfinished(world: &World) -> usize {
+    world.table.ids(key::UNFINISHED, b"", 100).unwrap().len()
+}
+
+#[test]
+fn an_object_whose_receipt_lost_its_line_gets_another_one() {
+    let (mut world, one) = without_a_line(|fact| matches!(fact, Fact::Receipted { .. }));
+    assert_eq!((world.stage("C1", FIRST), unfinished(&world)), (Stage::Stored, 1));
+    world.settle();
+    assert_eq!((world.stage("C1", FIRST), unfinished(&world)), (Stage::Receipted, 0));
+    assert!(world.table.object(one).unwrap().unwrap().receipt.is_some());
+}
+
+#[test]
+fn an_object_that_lost_the_line_that_it_is_stored_is_not_left_to_be_finished_for_ever() {
+    let (mut world, one) = without_a_line(|fact| matches!(fact, Fact::Stored { .. }));
+    assert_eq!(unfinished(&world), 0);
+    // Its receipt on the disk tells.
+    world.event(Event::SpoolMissing { object: one, stored: Some((ReceiptLevel::ReadBack, None)) });
+    world.settle();
+    assert_eq!((world.stage("C1", FIRST), unfinished(&world)), (Stage::Receipted, 0));
+}
+
+#[test]
+fn a_rotten_line_that_contradicts_itself_loses_no_segment() {
+    let mut world = world_of(settings(), &[(&[b"a", b"b"], false)]);
+    world.withheld.insert("upload");
+    world.dock("1", "C1");
+    world.run();
+    let one = object(&world, FIRST);
+    for entry in &mut world.log {
+        if let Fact::Sealed { object, .. } = &mut entry.fact
+            && object.id == one
+        {
+            object.content = Content::Segment(SegmentId(uuid::Uuid::nil()));
+        }
+    }
+    world.table = MemoryTable::default();
+    let log = world.log.clone();
+    log.iter().for_each(|entry| fold(entry, &mut world.table).unwrap());
+    world.spool.insert(one, None);
+    world.withheld.clear();
+    world.settle();
+    assert_ne!(object(&world, FIRST), one, "copied again when its spool file turned out damaged");
+    assert_eq!(world.left("C1"), Vec::<String>::new());
 }
 
 #[test]

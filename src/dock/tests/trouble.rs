@@ -6,7 +6,7 @@ use super::{
     world::{World, bay, settings},
 };
 use crate::{
-    dock::{Command, Event, LogDamage, Records, Stage, report},
+    dock::{Command, Event, LogDamage, Records, Stage, report, report::Light},
     types::{
         Class, Verdict,
         fact::{Fact, Gap, Target},
@@ -136,6 +136,29 @@ fn what_cannot_be_read_is_tried_three_times_and_kept_as_far_as_it_goes() {
     assert_eq!(world.at("C1", FIRST).copy_attempts, 2, "two failures, then sealed");
     assert_eq!(world.stage("C1", FIRST), Stage::Receipted);
     assert!(world.camera("C1").has(FIRST));
+}
+
+/// A spool that is read-only, or whose disk is broken, for hours is nothing that passes by itself.
+#[test]
+fn copies_that_all_fail_for_long_turn_the_bay_red_until_one_works() {
+    let mut world = docked(|_| ());
+    let room = std::mem::replace(&mut world.spool_bytes, 0);
+    world.run();
+    assert_eq!(world.bay_report("1").light, Light::Amber, "it may pass");
+    world.pass(9 * 60);
+    assert_eq!(world.bay_report("1").light, Light::Amber);
+    world.pass(4 * 60);
+    let report = world.bay_report("1");
+    assert_eq!(report.light, Light::Red, "{report:?}");
+    for words in ["larger than the whole spool", "leave the camera here", "on the camera only"] {
+        assert!(report.words.contains(words), "{}", report.words);
+    }
+    assert_eq!(world.left("C1").len(), 4);
+    world.spool_bytes = room;
+    world.pass(11 * 60);
+    world.settle();
+    assert_eq!(world.bay_report("1").light, Light::Green);
+    assert_eq!(world.left("C1"), Vec::<String>::new());
 }
 
 #[test]

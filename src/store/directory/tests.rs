@@ -246,10 +246,10 @@ fn what_the_file_system_says_is_said_in_words() {
     for (errno, fault, part) in [
         (Errno::NOSPC, Fault::Full, "no space"),
         (Errno::DQUOT, Fault::Full, "quota"),
-        (Errno::ROFS, Fault::Server, "read-only"),
-        (Errno::IO, Fault::Server, "dmesg"),
+        (Errno::ROFS, Fault::Unwritable, "read-only"),
+        (Errno::IO, Fault::Unwritable, "dmesg"),
         (Errno::STALE, Fault::Network, "mount it again"),
-        (Errno::ACCESS, Fault::Server, "right to write"),
+        (Errno::ACCESS, Fault::Unwritable, "right to write"),
         (Errno::NOENT, Fault::Missing, "not there"),
         (Errno::EXIST, Fault::Exists, "already"),
         (Errno::HOSTDOWN, Fault::Network, "does not answer"),

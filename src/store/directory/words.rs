@@ -39,12 +39,12 @@ fn trouble(doing: &str, path: &str, errno: Errno) -> Trouble {
         Errno::NOSPC => (Fault::Full, "no space is left there (ENOSPC)"),
         Errno::DQUOT => (Fault::Full, "the quota is used up (EDQUOT)"),
         Errno::ROFS => (
-            Fault::Server,
+            Fault::Unwritable,
             "it is read-only (EROFS): mounted so, or the kernel made it so after an error; look at \
              `dmesg`, and mount it to be written",
         ),
         Errno::IO => (
-            Fault::Server,
+            Fault::Unwritable,
             "the disk or the NAS failed (EIO): look at `dmesg`, and at the disk's health",
         ),
         Errno::STALE => (
@@ -52,7 +52,7 @@ fn trouble(doing: &str, path: &str, errno: Errno) -> Trouble {
             "the mount is stale (ESTALE): the NAS was started anew; unmount it and mount it again",
         ),
         Errno::ACCESS | Errno::PERM => (
-            Fault::Server,
+            Fault::Unwritable,
             "the daemon's user may not do that there (EACCES): give it the right to write",
         ),
         Errno::NOENT => (Fault::Missing, "it is not there"),

@@ -174,6 +174,7 @@ fn refused(error: StoreError) -> Result<(), StoreError> {
         | Fault::Busy { .. }
         | Fault::Full
         | Fault::Denied
+        | Fault::Unwritable
         | Fault::Skewed
         | Fault::Missing
         | Fault::Conflict

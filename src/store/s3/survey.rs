@@ -322,6 +322,7 @@ fn seen(answer: Result<bool, StoreError>) -> Result<Seen, StoreError> {
             Fault::Network
             | Fault::Busy { .. }
             | Fault::Full
+            | Fault::Unwritable
             | Fault::Skewed
             | Fault::Conflict
             | Fault::Exists

@@ -190,6 +190,30 @@ fn a_spool_file_that_changed_is_found_out_and_not_sent_for_ever() {
     assert_eq!(end.why, Why::SpoolDamaged);
 }
 
+/// Nothing but reading it back tells, and then the spool is asked before the store is blamed: the
+/// segment is read and sealed again as another object, under another key.
+#[test]
+fn what_rotted_in_the_spool_is_found_out_behind_a_store_that_checks_nothing() {
+    let mut bytes = body(25);
+    bytes[17] ^= 1;
+    let mut world = World::new(25, NOTHING, vec![], 1);
+    world.file = SpoolFile::from_bytes(bytes);
+    let End::GaveUp(end) = world.run() else { panic!() };
+    assert_eq!(end.why, Why::SpoolDamaged, "{}", end.words);
+    assert_eq!(world.store.calls(Kind::ReadBack), 1);
+    // After a restart the same, though nothing is sent any more.
+    let sent = world.store.calls(Kind::PutPart);
+    let again = |world: &World| world.upload(Resume { maybe_begun: true, ..Resume::default() });
+    let mut upload = again(&world);
+    let End::GaveUp(end) = world.finish(&mut upload) else { panic!() };
+    assert_eq!((end.why, world.store.calls(Kind::PutPart)), (Why::SpoolDamaged, sent));
+    // What the spool is innocent of stays an alarm.
+    world.file = SpoolFile::from_bytes(body(25));
+    let mut upload = again(&world);
+    let End::GaveUp(end) = world.finish(&mut upload) else { panic!() };
+    assert_eq!(end.why, Why::Unequal, "{}", end.words);
+}
+
 #[test]
 fn a_damaged_spool_file_is_found_out_before_anybody_waits() {
     let mut world = World::new(25, ALL, vec![], 1);

@@ -1,6 +1,6 @@
 //! What a failed call means, and whether to wait, look, send again, start again or give up.
 
-use super::{Pause, Phase, Upload, Why};
+use super::{Doubt, Pause, Phase, Upload, Why};
 use crate::{
     transfer::{Fault, StoreError, parts::Parts},
     types::fact::Fact,
@@ -23,7 +23,7 @@ impl Upload {
             }
             // At once, before any wait: a wait may outlive this machine.
             Fault::BadDigest | Fault::Spool => {
-                self.phase = Phase::CheckSpool { after: error.clone() };
+                self.phase = Phase::CheckSpool { doubt: Doubt::Part(error.clone()) };
             }
             Fault::Refused | Fault::Exists => self.handle_refusal(now, error),
             Fault::Skewed => self.fail_softly(now, error),
@@ -32,6 +32,7 @@ impl Upload {
             | Fault::Busy { .. }
             | Fault::Full
             | Fault::Denied
+            | Fault::Unwritable
             | Fault::Conflict
             | Fault::NotTheStore
             | Fault::Untrusted { .. } => drop(self.fail(now, error)),
@@ -80,6 +81,7 @@ impl Upload {
                 | Fault::Busy { .. }
                 | Fault::Full
                 | Fault::Denied
+                | Fault::Unwritable
                 | Fault::Missing
                 | Fault::Conflict
                 | Fault::Exists
@@ -103,8 +105,9 @@ impl Upload {
                 self.phase = Phase::Look { gone: false };
                 self.fail_softly(now, error);
             }
-            // Parts whose MD5 is right and whose SHA-256 is not cannot be told apart: send all.
-            Fault::BadDigest => self.abandon(now, error.to_string()),
+            Fault::BadDigest => {
+                self.phase = Phase::CheckSpool { doubt: Doubt::Whole(error.clone()) };
+            }
             Fault::Refused => {
                 if self.attempts >= Self::COMPLETE_ATTEMPTS_MAX {
                     self.abandon(now, error.to_string());
@@ -118,6 +121,7 @@ impl Upload {
             | Fault::Busy { .. }
             | Fault::Full
             | Fault::Denied
+            | Fault::Unwritable
             | Fault::Skewed
             | Fault::NotTheStore
             | Fault::Untrusted { .. }

@@ -106,9 +106,9 @@ enum Phase {
     Create,
     List,
     Send,
-    /// A part failed in a way a damaged spool file explains; `after` is that failure.
+    /// Something went wrong that a damaged spool file explains: is it still what was sealed?
     CheckSpool {
-        after: StoreError,
+        doubt: Doubt,
     },
     /// The store ignores If-None-Match: look once more before Complete.
     LookFirst,
@@ -123,6 +123,17 @@ enum Phase {
     },
     Done(StoredProof),
     GaveUp(GiveUp),
+}
+
+/// What makes the spool file doubtful.
+#[derive(Debug, Clone, PartialEq)]
+enum Doubt {
+    /// A part failed like this.
+    Part(StoreError),
+    /// All parts were taken, and the store found that they are not the object.
+    Whole(StoreError),
+    /// The store took all of it, and gave something else when it was read back: this.
+    ReadBack(ObjectHead),
 }
 
 /// From when to when nothing is asked; a clock set back ends it.

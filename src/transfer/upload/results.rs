@@ -1,6 +1,6 @@
 //! What came of a call, and where the upload goes from there.
 
-use super::{Phase, Upload, Why};
+use super::{Doubt, Phase, Upload, Why};
 use crate::{
     transfer::{
         Answer, Call, Fault, ListedPart, ObjectHead, OpenUpload, PartAck, StoreError, StoredProof,
@@ -68,10 +68,15 @@ impl Upload {
                 self.phase = Phase::Send;
             }
             (Phase::List, Answer::Parts(rows)) => self.merge(&rows),
-            (Phase::CheckSpool { after }, Answer::Spool { intact: true }) => {
-                self.phase = Phase::Send;
-                self.blame_the_way(now, &after);
-            }
+            (Phase::CheckSpool { doubt }, Answer::Spool { intact: true }) => match doubt {
+                Doubt::Part(error) => {
+                    self.phase = Phase::Send;
+                    self.blame_the_way(now, &error);
+                }
+                // Parts whose MD5 is right and whose SHA-256 is not cannot be told apart: send all.
+                Doubt::Whole(error) => self.abandon(now, error.to_string()),
+                Doubt::ReadBack(found) => self.alarm(&found),
+            },
             (Phase::CheckSpool { .. }, Answer::Spool { intact: false }) => self.give_up(
                 Why::SpoolDamaged,
                 "the sealed object on the dock's disk is no longer what was sealed; leave the \
@@ -135,7 +140,9 @@ impl Upload {
             let level = level.max(ReceiptLevel::ReadBack);
             self.phase = Phase::Done(StoredProof::new(self.object.id, head, level));
         } else {
-            self.alarm(&ObjectHead { size, meta_sha256: Some(sha256.to_string()), ..head });
+            // A store that checks nothing takes what rotted in the spool before or while it was sent.
+            let found = ObjectHead { size, meta_sha256: Some(sha256.to_string()), ..head };
+            self.phase = Phase::CheckSpool { doubt: Doubt::ReadBack(found) };
         }
     }
 
