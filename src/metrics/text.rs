@@ -1,7 +1,7 @@
 //! The vitals as figures for Prometheus: names, units and labels.
 
 use super::{
-    Vitals,
+    Vitals, known, machine,
     sheet::{Labels, Sheet},
 };
 use crate::{
@@ -39,9 +39,10 @@ pub fn exposition(vitals: &Vitals, format: Format) -> String {
     dock(&mut sheet, vitals);
     queues(&mut sheet, vitals);
     history(&mut sheet, vitals);
-    board(&mut sheet, vitals);
+    machine::tell(&mut sheet, vitals);
     bays(&mut sheet, vitals);
     cameras(&mut sheet, vitals);
+    known::tell(&mut sheet, &vitals.cameras);
     let mut text = String::new();
     encode(&mut text, sheet.registry()).expect("a String takes all text");
     match format {
@@ -70,24 +71,24 @@ fn older(text: &str) -> String {
     out
 }
 
-fn flag(is: bool) -> f64 {
+pub(super) fn flag(is: bool) -> f64 {
     f64::from(u8::from(is))
 }
 
 /// One row without labels.
-fn one(value: f64) -> [(Labels, f64); 1] {
+pub(super) fn one(value: f64) -> [(Labels, f64); 1] {
     [(Labels::new(), value)]
 }
 
-fn maybe(value: Option<f64>) -> Option<(Labels, f64)> {
+pub(super) fn maybe(value: Option<f64>) -> Option<(Labels, f64)> {
     value.map(|value| (Labels::new(), value))
 }
 
-fn total(value: u64) -> [(Labels, u64); 1] {
+pub(super) fn total(value: u64) -> [(Labels, u64); 1] {
     [(Labels::new(), value)]
 }
 
-fn unix(at: Timestamp) -> f64 {
+pub(super) fn unix(at: Timestamp) -> f64 {
     at.as_millisecond() as f64 / 1000.0
 }
 
@@ -208,15 +209,6 @@ fn history(sheet: &mut Sheet, v: &Vitals) {
     sheet.counter("stored", words, Some(Unit::Bytes), total(t.stored.bytes));
 }
 
-fn board(sheet: &mut Sheet, v: &Vitals) {
-    let rows = v.board.temperatures.iter().map(|t| (vec![("sensor", t.name.clone())], t.celsius));
-    sheet.gauge("temperature", "Temperatures of the dock", Some(Unit::Celsius), rows);
-    let words = "Whether the supply is too weak now";
-    sheet.gauge("under_voltage", words, None, maybe(v.board.under_voltage.map(flag)));
-    let words = "Whether the processor is held down now";
-    sheet.gauge("throttled", words, None, maybe(v.board.throttled.map(flag)));
-}
-
 fn of_bay(bay: &BayReport) -> Labels {
     vec![("bay", bay.bay.to_string())]
 }
@@ -256,6 +248,8 @@ fn bays(sheet: &mut Sheet, v: &Vitals) {
     sheet.counter("bay_usb_arrivals", words, None, counts(|v| v.usb_arrivals));
     let words = "Devices that came again a moment after they went: resets, bad contacts";
     sheet.counter("bay_usb_resets", words, None, counts(|v| v.usb_resets));
+    let words = "Times the bay's port drew too much current, as its hub counts";
+    sheet.counter("bay_over_currents", words, None, counts(|v| v.over_currents));
 }
 
 fn cameras(sheet: &mut Sheet, v: &Vitals) {
@@ -294,6 +288,9 @@ fn cameras(sheet: &mut Sheet, v: &Vitals) {
     let words = "When it will be fit for a shift, as far as can be said";
     let rows = charge(|c| c.ready_at.map(unix));
     sheet.gauge("camera_ready_timestamp", words, Some(Unit::Seconds), rows);
+    let words = "How fast it charges, as measured";
+    let rows = charge(|c| c.percent_per_hour.map(|pace| f64::from(pace) / 360_000.0));
+    sheet.gauge("camera_charge_ratio_per_second", words, None, rows);
     let words = "Temperature of its battery";
     let rows = charge(|c| c.celsius.map(f64::from));
     sheet.gauge("camera_temperature", words, Some(Unit::Celsius), rows);
