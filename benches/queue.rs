@@ -67,6 +67,8 @@ fn fill(state: &Path, count: usize) -> Uuid {
         model: None,
         clock: None,
         clock_reading: None,
+        condition: Default::default(),
+        again: false,
     };
     let mut facts: Vec<NewFact> = vec![docked.into()];
     let mut recording = RecordingId(Uuid::now_v7());

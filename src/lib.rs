@@ -24,6 +24,7 @@ pub mod volume;
 pub mod camera;
 pub mod clock;
 pub mod journal;
+pub mod machine;
 pub mod spool;
 pub mod store;
 pub mod usb;

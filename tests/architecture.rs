@@ -29,7 +29,7 @@ const LAYERS: &[(Layer, &[&str])] = &[
             "charging", "volume",
         ],
     ),
-    (Doors, &["camera", "journal", "spool", "store", "clock", "usb"]),
+    (Doors, &["camera", "journal", "spool", "store", "clock", "usb", "machine"]),
     (Shell, &["daemon", "api", "cli", "demo", "vault", "metrics"]),
 ];
 

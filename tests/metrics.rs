@@ -104,6 +104,10 @@ fn a_running_dock_gives_out_figures_that_prometheus_takes() {
         "bwvdock_queue_objects{class=\"evidential\"} 0.0",
         "bwvdock_custody_damaged 0.0",
         "bwvdock_store_checks_sha256 1.0",
+        "bwvdock_starts_total 1",
+        "bwvdock_unclean_starts_total 0",
+        "bwvdock_camera_dockings_total{camera=\"BWC-0001\"} 1",
+        "bwvdock_camera_hash_failures_total{camera=\"BWC-0001\"} 0",
     ] {
         assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
     }
@@ -120,6 +124,19 @@ fn a_running_dock_gives_out_figures_that_prometheus_takes() {
     assert!(words.contains("Custody    line ") && words.contains("checks SHA-256"), "{words}");
     let csv = String::from_utf8(rig.run(&["cameras", "--csv"]).stdout).unwrap();
     assert!(csv.lines().nth(1).unwrap().starts_with("BWC-0001,"), "{csv}");
+    assert!(text.contains("bwvdock_store_answered_timestamp_seconds "), "{text}");
+    let info = "bwvdock_camera_info{camera=\"BWC-0001\",model=\"Simulated BWC\",firmware=\"";
+    assert!(text.contains(info), "{text}");
+    assert!(!text.contains("bwvdock_camera_storage_size_bytes"), "a folder has no room of its own");
+    assert!(words.contains("Starts     1 start, last "), "{words}");
+    assert!(words.contains("Safe       everything known is in the store"), "{words}");
+    let one = String::from_utf8(rig.run(&["cameras", "BWC-0001"]).stdout).unwrap();
+    assert!(one.contains("Battery     it does not say") && one.contains("docked 1 time"), "{one}");
+    let none = rig.run(&["cameras", "BWC-0009"]);
+    assert_eq!(none.status.code(), Some(4), "{none:?}");
+    println!("{words}\n{one}\n{csv}");
+    println!("{}", String::from_utf8(rig.run(&["cameras"]).stdout).unwrap());
+    println!("{}", String::from_utf8(rig.run(&["doctor"]).stdout).unwrap());
 
     if has("promtool") {
         let mut lint = Command::new("promtool")

@@ -40,6 +40,10 @@ pub enum Request {
     Health,
     /// The cameras this dock ever knew.
     Cameras,
+    /// One of them with its past dockings; the answer is null if this dock never knew it.
+    Camera {
+        camera: CameraId,
+    },
     Recordings {
         filter: Filter,
     },
@@ -146,6 +150,7 @@ impl Request {
             | Self::Bays
             | Self::Health
             | Self::Cameras
+            | Self::Camera { .. }
             | Self::Recordings { .. }
             | Self::Segments { .. }
             | Self::Queue { .. }

@@ -194,7 +194,11 @@ async fn reply(api: &Api, peer: &Peer, request: Request) -> Result<Value, Refusa
         },
         Request::Cameras => {
             let at = at();
-            look(api, move |view| report::camera_rows(view, &at, ROWS_MAX)).await
+            look(api, move |view| report::camera_rows(view, &at, now, ROWS_MAX)).await
+        }
+        Request::Camera { camera } => {
+            let at = at();
+            look(api, move |view| report::camera_row(view, &at, now, &camera)).await
         }
         Request::Why { id } => {
             let known =

@@ -3,7 +3,7 @@
 use super::{Camera, CameraError, ClockSet, Listing};
 use crate::{
     release::ErasePermit,
-    types::{SourcePath, fact::ClockOffset},
+    types::{Condition, SourcePath, fact::ClockOffset},
 };
 use jiff::{Timestamp, tz::Offset};
 use std::{
@@ -185,6 +185,11 @@ impl Camera for FaultyCamera {
     ) -> Result<Option<ClockSet>, CameraError> {
         self.faults.check()?;
         self.camera.set_clock(now, zone, dock_synchronised)
+    }
+
+    fn condition(&mut self) -> Result<Condition, CameraError> {
+        self.faults.check()?;
+        self.camera.condition()
     }
 
     fn battery_percent(&mut self) -> Result<Option<u8>, CameraError> {

@@ -10,20 +10,20 @@ mod below;
 mod walk;
 
 use self::{
-    below::{RootId, device_of, modified_ms, open_folder, open_root},
+    below::{RootId, device_of, is_mounted, modified_ms, open_folder, open_root},
     walk::Walk,
 };
 use super::{Camera, CameraError, Listing};
 use crate::{
     release::ErasePermit,
-    types::{SourcePath, fact::ClockOffset},
+    types::{Condition, SourcePath, fact::ClockOffset},
 };
 use jiff::Timestamp;
 use rustix::{
     fd::OwnedFd,
     fs::{
         Advice, AtFlags, FileType, Mode, OFlags, Stat, fadvise, fcntl_getfl, fcntl_setfl, fstat,
-        fsync, major, minor, openat, statat, unlinkat,
+        fstatvfs, fsync, major, minor, openat, statat, unlinkat,
     },
     io::Errno,
 };
@@ -177,6 +177,21 @@ impl Camera for FolderCamera {
 
     fn is_present(&mut self) -> bool {
         self.enter().is_ok()
+    }
+
+    /// A folder of another file system says nothing of its own room.
+    fn condition(&mut self) -> Result<Condition, CameraError> {
+        let root = self.enter()?;
+        let doing = |errno| io_error("ask how much room the camera has", errno);
+        if !is_mounted(&root).map_err(doing)? {
+            return Ok(Condition::default());
+        }
+        let room = fstatvfs(&root).map_err(doing)?;
+        Ok(Condition {
+            storage_bytes: Some(room.f_blocks.saturating_mul(room.f_frsize)),
+            storage_free_bytes: Some(room.f_bfree.saturating_mul(room.f_frsize)),
+            ..Condition::default()
+        })
     }
 
     fn clock_offset(

@@ -21,7 +21,7 @@ pub use storage::StorageCamera;
 
 use crate::{
     release::ErasePermit,
-    types::{SourcePath, fact::ClockOffset},
+    types::{Condition, SourcePath, fact::ClockOffset},
 };
 use jiff::{Timestamp, tz::Offset};
 use std::io::{self, Read};
@@ -119,6 +119,15 @@ pub trait Camera: Send {
     /// [`CameraError`].
     fn battery_percent(&mut self) -> Result<Option<u8>, CameraError> {
         Ok(None)
+    }
+
+    /// What it says of itself beside its files; what it does not say stays absent. Asked once a
+    /// docking: it may read some MiB.
+    ///
+    /// # Errors
+    /// [`CameraError`].
+    fn condition(&mut self) -> Result<Condition, CameraError> {
+        Ok(Condition::default())
     }
 
     /// Whether the camera is there and no longer follows its protocol, even after a reset: a power

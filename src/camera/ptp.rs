@@ -24,7 +24,7 @@ use crate::{
         Quirks, ResponseCode, Root, Session, ShortSize, battery_percent, battery_percent_of_value,
     },
     release::ErasePermit,
-    types::{SourcePath, fact::ClockOffset},
+    types::{Condition, SourcePath, fact::ClockOffset},
 };
 use jiff::{Timestamp, tz::Offset};
 use std::{
@@ -35,6 +35,9 @@ use std::{
 
 /// How long an event is waited for when it is asked whether there was one.
 const EVENT_WAIT: Duration = Duration::from_millis(5);
+
+/// Storages of one camera that are asked how much room they have.
+const STORAGES_MAX: usize = 8;
 
 /// One docked PTP camera.
 pub struct PtpCamera<P> {
@@ -265,6 +268,38 @@ impl<P: Pipes + Send + 'static> Camera for PtpCamera<P> {
             Err(PtpError::Refused { .. } | PtpError::Malformed { .. }) => Ok(None),
             Err(error) => Err(explain("ask for the battery", error)),
         }
+    }
+
+    fn condition(&mut self) -> Result<Condition, CameraError> {
+        let doing = |error| explain("ask how much room the camera has", error);
+        let mut room: Option<(u64, u64)> = None;
+        let mut session = self.session().map_err(doing)?;
+        let storages = if self.info.offers(Operation::GET_STORAGE_INFO) {
+            session.storages().map_err(doing)?
+        } else {
+            Vec::new()
+        };
+        let storages = storages.into_iter().filter(|storage| storage.has_medium());
+        for storage in storages.take(STORAGES_MAX) {
+            match session.storage_info(storage) {
+                // Some say nothing in zeros, or more free than there is.
+                Ok(info) if info.capacity == 0 || info.free > info.capacity => {}
+                Ok(info) => {
+                    let (bytes, free) = room.unwrap_or_default();
+                    let sum = (bytes.saturating_add(info.capacity), free.saturating_add(info.free));
+                    room = Some(sum);
+                }
+                Err(PtpError::Refused { .. } | PtpError::Malformed { .. }) => {}
+                Err(error) => return Err(doing(error)),
+            }
+        }
+        Ok(Condition {
+            firmware: Condition::text(&self.info.version.to_string()),
+            serial: Condition::text(&self.info.serial.to_string()),
+            storage_bytes: room.map(|(bytes, _)| bytes),
+            storage_free_bytes: room.map(|(_, free)| free),
+            ..Condition::default()
+        })
     }
 
     fn is_wedged(&mut self) -> bool {

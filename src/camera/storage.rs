@@ -29,8 +29,8 @@ use self::{
 use super::{Camera, CameraError, EraseMode, FILES_MAX, Listing};
 use crate::{
     release::ErasePermit,
-    types::{SourcePath, fact::ClockOffset},
-    volume::{Card, ReadAt, VolumeError},
+    types::{Condition, SourcePath, fact::ClockOffset},
+    volume::{Card, ReadAt, Room, VolumeError},
 };
 use jiff::Timestamp;
 use std::{
@@ -154,6 +154,16 @@ impl Camera for StorageCamera {
 
     fn is_present(&mut self) -> bool {
         self.device.is_present()
+    }
+
+    fn condition(&mut self) -> Result<Condition, CameraError> {
+        let device = Arc::clone(&self.device);
+        let Room { bytes, free } = self.card()?.room(&*device);
+        Ok(Condition {
+            storage_bytes: Some(bytes),
+            storage_free_bytes: free,
+            ..Condition::default()
+        })
     }
 
     fn clock_offset(

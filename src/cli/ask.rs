@@ -1,8 +1,8 @@
 //! Commands that ask the running daemon.
 
 use super::{
-    Complaint, Exit, Outcome, Selection, WhyOf, custody::Wanted, id::GivenId, lists, lists::Rows,
-    render, screens, watch,
+    Complaint, Exit, Outcome, Selection, WhyOf, cameras, custody::Wanted, id::GivenId, lists,
+    lists::Rows, render, screens, watch,
 };
 use crate::{
     api::{Client, ClientError, Request},
@@ -100,8 +100,30 @@ impl Asker {
     }
 
     pub fn cameras(&self, csv: bool) -> Outcome {
-        let words = if csv { super::health::csv } else { super::health::cameras };
-        self.show(&Request::Cameras, |rows: &Vec<CameraRow>| words(rows))?;
+        if csv {
+            // For machines: as it is, whatever the terminal.
+            let rows: Vec<CameraRow> = self.ask(&Request::Cameras)?;
+            render::print_exact(&cameras::csv(&rows));
+            return Ok(Exit::Fine);
+        }
+        let now = jiff::Timestamp::now();
+        self.show(&Request::Cameras, |rows: &Vec<CameraRow>| cameras::list(rows, now))?;
+        Ok(Exit::Fine)
+    }
+
+    pub fn camera(&self, camera: CameraId) -> Outcome {
+        let known: Option<CameraRow> = self.ask(&Request::Camera { camera: camera.clone() })?;
+        let Some(row) = known else {
+            return Err(Complaint::new(
+                Exit::Refused,
+                format!("no camera {camera} was ever docked here"),
+                "`bwvdock cameras` lists those that were",
+            ));
+        };
+        match self.json {
+            true => render::print_json(&serde_json::to_value(&row).unwrap_or_default()),
+            false => render::print(&cameras::one(&row, jiff::Timestamp::now())),
+        }
         Ok(Exit::Fine)
     }
 

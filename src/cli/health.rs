@@ -1,25 +1,17 @@
-//! `health` and `cameras`: how the dock and its cameras are.
+//! `health`: how the dock is.
 
-use super::render::{bytes, count, minute, table, utc};
+use super::{
+    cameras::span,
+    render::{bytes, count, table, utc},
+};
 use crate::{
-    dock::report::CameraRow,
+    machine::days_left,
     metrics::{PushVitals, Vitals},
     types::Class,
 };
-use std::time::Duration;
 
 fn line(name: &str, words: &str) -> String {
     format!("{name:<10} {words}\n")
-}
-
-/// A span of time in its two largest units.
-fn span(time: Duration) -> String {
-    let minutes = time.as_secs() / 60;
-    match (minutes / (24 * 60), minutes / 60 % 24, minutes % 60) {
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, minutes) => format!("{hours} h {minutes} min"),
-        (days, hours, _) => format!("{days} d {hours} h"),
-    }
 }
 
 pub fn health(v: &Vitals) -> String {
@@ -29,15 +21,24 @@ pub fn health(v: &Vitals) -> String {
     out.push_str(&line("Clock", clock));
     let whole = if v.custody_damaged { "DAMAGED, see `bwvdock doctor`" } else { "whole" };
     out.push_str(&line("Custody", &format!("line {}, {whole}", s.custody_seq)));
+    out.push_str(&line("Starts", &starts(v)));
     let disk = v.disk_free.zip(v.disk_size).map_or("cannot be asked".into(), |(free, size)| {
         format!("{} free of {}", bytes(free), bytes(size))
     });
-    out.push_str(&line("Disk", &disk));
-    let spool = format!("{} of {} used", bytes(s.spool_used), bytes(s.spool_max));
+    out.push_str(&line("Disk", &format!("{disk}{}", of_disk(v))));
+    let mut spool = format!("{} of {} used", bytes(s.spool_used), bytes(s.spool_max));
+    if v.spool_failures > 0 {
+        spool += &format!("; {} TO WRITE", count(v.spool_failures, "FAILURE", "FAILURES"));
+    }
     out.push_str(&line("Spool", &spool));
     out.push_str(&line("Store", &store(v)));
+    if !v.machine.certificates.is_empty() {
+        out.push_str(&line("TLS", &certificates(v)));
+    }
     out.push_str(&line("Queue", &queue(v)));
+    out.push_str(&line("Safe", &safe(v)));
     out.push_str(&line("Board", &board(v)));
+    out.push_str(&line("Watchdog", watchdog(v)));
     out.push_str(&line("USB", &usb(v)));
     if let Some(push) = &v.push {
         out.push_str(&line("Push", &pushing(push)));
@@ -53,6 +54,73 @@ pub fn health(v: &Vitals) -> String {
     out
 }
 
+/// How often it was started, and how it ended.
+fn starts(v: &Vitals) -> String {
+    let starts = &v.totals.starts;
+    let since = starts.last_at.map_or(String::new(), |at| format!(", last {}", utc(at)));
+    let unclean = match starts.unclean {
+        0 => String::new(),
+        n => format!("; {n} after a run that nobody stopped"),
+    };
+    format!("{}{since}{unclean}", count(starts.count, "start", "starts"))
+}
+
+fn of_disk(v: &Vitals) -> String {
+    let Some(disk) = v.machine.disk else { return String::new() };
+    let read_only = disk.read_only.then(|| "READ-ONLY".to_owned());
+    let errors = disk.errors.filter(|n| *n > 0);
+    let errors = errors.map(|n| format!("{n} ERRORS of the file system"));
+    let life = disk.life_used_percent.map(|used| format!("at most {used} % of its life used"));
+    let told = [read_only, errors, life].into_iter().flatten();
+    told.map(|words| format!("; {words}")).collect()
+}
+
+fn certificates(v: &Vitals) -> String {
+    let told = v.machine.certificates.iter().map(|certificate| {
+        let days = certificate.expires_at.map(|end| days_left(end, v.status.at));
+        match days {
+            None => format!("{} cannot be read", certificate.what),
+            Some(days) if days < 0 => format!("{} EXPIRED", certificate.what),
+            Some(days) => format!("{} good for {days} days", certificate.what),
+        }
+    });
+    told.collect::<Vec<_>>().join("; ")
+}
+
+/// When everything will be in the store, and how fast it goes there.
+fn safe(v: &Vitals) -> String {
+    let s = &v.status;
+    let waits = |bytes: [u64; 2]| bytes.iter().any(|bytes| *bytes > 0);
+    let evidence = waits([s.to_copy.evidential.bytes, s.queue.evidential.bytes]);
+    let others = [&s.to_copy, &s.queue]
+        .map(|all| all.evidential.bytes + all.quarantine.bytes + all.unreviewed.bytes);
+    if !waits(others) {
+        return "everything known is in the store".into();
+    }
+    let by = |at: Option<jiff::Timestamp>| match at {
+        Some(at) => format!("by {}", utc(at)),
+        None => "at a time nobody can say".to_owned(),
+    };
+    let rate = match s.upload_rate {
+        0 => String::new(),
+        rate => format!("; sends {}/s", bytes(rate)),
+    };
+    let evidence = match evidence {
+        true => format!("evidence {}", by(s.evidential_safe_at)),
+        false => "all evidence is in the store".to_owned(),
+    };
+    format!("{evidence}; everything {}{rate}", by(s.all_safe_at))
+}
+
+fn watchdog(v: &Vitals) -> &'static str {
+    match (v.machine.service_watched, v.machine.watchdog_runs) {
+        (true, Some(true)) => "systemd watches the daemon, and hardware the machine",
+        (true, Some(false) | None) => "systemd watches the daemon; none watches the machine",
+        (false, Some(true)) => "hardware watches the machine; NOBODY watches the daemon",
+        (false, Some(false) | None) => "NONE",
+    }
+}
+
 fn store(v: &Vitals) -> String {
     let checks = match v.store_checks_sha256 {
         None => "not asked yet what it checks",
@@ -61,7 +129,9 @@ fn store(v: &Vitals) -> String {
     };
     let waits = if v.store_waits { "; UNWELL, it takes nothing now" } else { "" };
     let offset = v.store_clock_offset_ms as f64 / 1000.0;
-    format!("{checks}; its clock is {offset:+.1} s from ours{waits}")
+    let answered = v.store_answered_at;
+    let answered = answered.map_or(String::new(), |at| format!("; last answered {}", utc(at)));
+    format!("{checks}; its clock is {offset:+.1} s from ours{answered}{waits}")
 }
 
 fn queue(v: &Vitals) -> String {
@@ -73,7 +143,6 @@ fn queue(v: &Vitals) -> String {
     ];
     let words = classes.map(|(class, amount)| {
         let waits = v.oldest.get(&class).map(|since| v.status.at.duration_since(*since));
-        let waits = waits.and_then(|waits| Duration::try_from(waits).ok());
         let oldest = waits.map(|waits| format!(", the oldest for {}", span(waits)));
         format!("{} {class}{}", amount.count, oldest.unwrap_or_default())
     });
@@ -89,6 +158,15 @@ fn board(v: &Vitals) -> String {
     };
     words.extend(told(b.under_voltage, "SUPPLY TOO WEAK", "supply strong enough"));
     words.extend(told(b.throttled, "THROTTLED", "not throttled"));
+    let seen = |is: Option<bool>, what: &str| {
+        is.filter(|is| *is).map(|_| format!("{what} since the boot"))
+    };
+    if b.under_voltage != Some(true) {
+        words.extend(seen(b.under_voltage_seen, "SUPPLY WAS TOO WEAK"));
+    }
+    if b.throttled != Some(true) {
+        words.extend(seen(b.throttled_seen, "was throttled"));
+    }
     if words.is_empty() { "tells nothing of itself".into() } else { words.join("; ") }
 }
 
@@ -116,6 +194,11 @@ fn usb(v: &Vitals) -> String {
         .filter_map(|(bay, vitals)| vitals.usb_resets.filter(|n| *n > 0).map(|n| (bay, n)))
         .map(|(bay, n)| format!("bay {bay}: {}", count(n, "reset", "resets")))
         .collect();
+    let over = v.bays.iter().filter_map(|(bay, of)| Some((bay, of.over_currents?)));
+    words.extend(
+        over.filter(|(_, n)| *n > 0)
+            .map(|(bay, n)| format!("bay {bay}: TOO MUCH CURRENT, {}", count(n, "time", "times"))),
+    );
     if v.usb_bus_losses > 0 {
         words.push(format!("the bus was lost {}", count(v.usb_bus_losses, "time", "times")));
     }
@@ -142,101 +225,4 @@ fn bays(v: &Vitals) -> String {
     };
     let rows = v.status.bays.iter().map(row).collect();
     table(&["BAY", "CAMERA", "BATTERY", "READY", "PACE", "CLOCK", ""], &[4, 5], rows)
-}
-
-pub fn cameras(rows: &[CameraRow]) -> String {
-    let cells = rows
-        .iter()
-        .map(|c| {
-            vec![
-                c.camera.to_string(),
-                c.model.clone().unwrap_or_else(|| "-".into()),
-                c.profile.clone(),
-                if c.docked { format!("bay {}", c.bay) } else { format!("was in {}", c.bay) },
-                minute(c.first_docked),
-                minute(c.last_docked),
-                c.recordings.to_string(),
-                c.gaps.to_string(),
-                c.open_concerns.to_string(),
-                c.battery_percent.map_or("-".into(), |percent| format!("{percent} %")),
-            ]
-        })
-        .collect();
-    let header = [
-        "CAMERA",
-        "MODEL",
-        "PROFILE",
-        "WHERE",
-        "FIRST",
-        "LAST",
-        "RECORDINGS",
-        "GAPS",
-        "OPEN",
-        "BATTERY",
-    ];
-    match rows.is_empty() {
-        true => "No camera was ever docked here.\n".into(),
-        false => table(&header, &[6, 7, 8, 9], cells),
-    }
-}
-
-/// The register as CSV (RFC 4180), with a header.
-pub fn csv(rows: &[CameraRow]) -> String {
-    let mut out = String::from(
-        "camera,model,profile,docked,bay,first_docked,last_docked,recordings,gaps,open_concerns,\
-         clock_offset_ms,battery_percent\r\n",
-    );
-    for c in rows {
-        let known = |n: Option<i64>| n.map_or(String::new(), |n| n.to_string());
-        let cells = [
-            field(c.camera.as_str()),
-            field(c.model.as_deref().unwrap_or_default()),
-            field(&c.profile),
-            c.docked.to_string(),
-            field(c.bay.as_str()),
-            c.first_docked.to_string(),
-            c.last_docked.to_string(),
-            c.recordings.to_string(),
-            c.gaps.to_string(),
-            c.open_concerns.to_string(),
-            known(c.clock_offset_ms),
-            known(c.battery_percent.map(i64::from)),
-        ];
-        out.push_str(&cells.join(","));
-        out.push_str("\r\n");
-    }
-    out
-}
-
-/// A text that a spreadsheet shows as it stands: quoted where it must be, and no formula. What a
-/// camera calls itself is not to be trusted.
-fn field(text: &str) -> String {
-    let text: String = text.chars().filter(|c| !c.is_control()).collect();
-    let text = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text };
-    if text.contains(['"', ',']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_field_is_quoted_and_never_a_formula() {
-        for (text, expected) in [
-            ("BWC-0001", "BWC-0001"),
-            ("Body 2, \"pro\"", "\"Body 2, \"\"pro\"\"\""),
-            ("=HYPERLINK(1)", "'=HYPERLINK(1)"),
-            ("@a\r\nb", "'@ab"),
-            ("", ""),
-        ] {
-            assert_eq!(field(text), expected);
-        }
-    }
-
-    #[test]
-    fn spans_are_told_in_two_units() {
-        for (minutes, expected) in [(0, "0 min"), (61, "1 h 1 min"), (26 * 60, "1 d 2 h")] {
-            assert_eq!(span(Duration::from_secs(minutes * 60)), expected);
-        }
-    }
 }

@@ -6,6 +6,7 @@
 mod ask;
 mod battery;
 mod bays;
+mod cameras;
 mod complaint;
 mod custody;
 mod fold;
@@ -76,8 +77,10 @@ enum Verb {
     Health,
     /// Every camera this dock ever knew: the asset register
     Cameras {
+        /// One camera, with its past dockings
+        camera: Option<CameraId>,
         /// As CSV, for spreadsheets
-        #[arg(long, conflicts_with = "json")]
+        #[arg(long, conflicts_with_all = ["json", "camera"])]
         csv: bool,
     },
     /// The status, again and again
@@ -465,7 +468,8 @@ fn run(cli: Cli) -> Outcome {
         Verb::Bays { verb: Some(bays::BaysVerb::Ports) } => bays::ports(cli.json),
         Verb::Bays { verb: Some(bays::BaysVerb::Udev { config }) } => bays::udev(&config, cli.json),
         Verb::Health => asker.health(),
-        Verb::Cameras { csv } => asker.cameras(csv),
+        Verb::Cameras { camera: Some(camera), .. } => asker.camera(camera),
+        Verb::Cameras { camera: None, csv } => asker.cameras(csv),
         Verb::Watch { every } => asker.watch(every),
         Verb::Recordings(selection) => asker.recordings(selection),
         Verb::Segments(selection) => asker.segments(selection),

@@ -6,6 +6,7 @@
 use super::{
     attach::{Opened, open, unanswered},
     charging::Batteries,
+    condition::{battery_percent, condition},
     copy::{Begun, Copy, CopyJob, CopyOutcome, Patience, Pause, SecondRead, Watch, second_read},
     core::Core,
     erasing::erase_all,
@@ -23,7 +24,7 @@ use crate::{
     seal::{self, Recipients},
     spool::FolderSpool,
     types::{
-        BayName, CameraId, ObjectId, SegmentId, SourcePath,
+        BayName, CameraId, Condition, ObjectId, SegmentId, SourcePath,
         fact::{ClockOffset, ClockReading, Fact, Source},
     },
 };
@@ -329,6 +330,7 @@ fn recognise<'a>(world: &'a World, bay: &'a Bay) -> Result<Found<'a>, String> {
         }
     };
     let plan = evidence::plan(&profile, &listing, &small, &id, &world.keys);
+    let condition = condition(&mut *camera, &profile, &bay.name, plan.firmware);
     let arrival = Arrival {
         bay: bay.name.clone(),
         camera: id.clone(),
@@ -336,6 +338,8 @@ fn recognise<'a>(world: &'a World, bay: &'a Bay) -> Result<Found<'a>, String> {
         model: plan.model.or_else(|| device.and_then(|device| device.product.clone())),
         clock,
         clock_reading,
+        condition,
+        again: usb.as_ref().is_some_and(|usb| usb.again),
         erase_allowed: bay.allow_erase,
     };
     let docking = usb.map(|usb| usb.docking);
@@ -395,13 +399,32 @@ impl Docked<'_> {
         if !batteries.is_due(self.bay) {
             return;
         }
-        match self.camera.battery_percent() {
-            Ok(percent) => batteries.heard(self.bay, &self.id, percent),
+        let heard = match self.profile.battery() {
+            // It tells of the moment of docking only, which stands in the log.
+            Some(battery) if !battery.live => self.camera.battery_percent(),
+            Some(_) | None => battery_percent(&mut *self.camera, &self.profile),
+        };
+        match heard {
+            Ok(percent) => {
+                batteries.heard(self.bay, &self.id, percent);
+                self.tell(percent);
+            }
             // Whether it is gone is found out in its own way; what it said before still stands.
             Err(error) => {
                 batteries.failed(self.bay);
                 tracing::debug!(bay = %self.bay, "its battery: {}", chain(&error));
             }
+        }
+    }
+
+    /// Keeps at the core what the log is to say when the camera is taken.
+    fn tell(&self, battery_percent: Option<u8>) {
+        let percent_per_hour = self.world.progress.percent_per_hour(self.bay);
+        if battery_percent.is_some() || percent_per_hour.is_some() {
+            let condition = Condition { battery_percent, percent_per_hour, ..Condition::default() };
+            let (bay, camera) = (self.bay.clone(), self.id.clone());
+            // The daemon is stopping if nobody hears it.
+            let _ = self.world.core.report(Event::CameraTold { bay, camera, condition });
         }
     }
 
@@ -550,7 +573,10 @@ impl Docked<'_> {
                     chain(&error)
                 ),
             },
-            CopyOutcome::SpoolBroken(error) => CopyResult::Failed { words: chain(&error) },
+            CopyOutcome::SpoolBroken(error) => {
+                world.progress.spool_failed();
+                CopyResult::Failed { words: chain(&error) }
+            }
         };
         (object, result)
     }
@@ -575,7 +601,10 @@ impl Docked<'_> {
                 "it is larger than the whole spool ({bytes_max} bytes): raise `bytes_max` under \
                  [spool]"
             ))),
-            Err(error) => Err(failed(chain(&error))),
+            Err(error) => {
+                world.progress.spool_failed();
+                Err(failed(chain(&error)))
+            }
         }
     }
 

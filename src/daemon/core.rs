@@ -365,7 +365,7 @@ fn loudly(facts: &[NewFact]) {
                 tracing::warn!(first_seq, "damage of the custody log accepted: {reason}");
             }
             Fact::CameraDocked { bay, camera, .. } => tracing::info!(%bay, %camera, "docked"),
-            Fact::CameraRemoved { bay, camera } => tracing::info!(%bay, %camera, "removed"),
+            Fact::CameraRemoved { bay, camera, .. } => tracing::info!(%bay, %camera, "removed"),
             Fact::IndexRebuilt { words } => tracing::error!("index rebuilt: {words}"),
             Fact::LogRepaired { cut_bytes, .. } => {
                 tracing::error!(cut_bytes, "a torn last line of the custody log was cut off");

@@ -1,6 +1,8 @@
 //! `doctor`: what is wrong with the dock and its surroundings, and the next step for each.
 
+mod fleet;
 mod footage;
+mod machine;
 mod push;
 mod surroundings;
 mod usb;
@@ -10,11 +12,11 @@ use crate::{
     clock::Clock,
     config::{BaySource, Config},
     dock::{
-        Dock, StoreTrouble,
+        Dock, IndexBroken, Records as _, StoreTrouble,
         report::{self, BayReport, Concern, ConcernKind, Light},
     },
     journal::{Accepted, Journal, JournalView},
-    metrics::Push,
+    metrics::{Push, Surroundings},
     spool::{FolderSpool, Spool as _},
     store::{Distrust, Fault, Probe, Store as _},
     types::BayName,
@@ -76,6 +78,7 @@ pub struct Doctor {
     pub ports: Arc<Ports>,
     /// None where nothing is pushed.
     pub push: Option<Arc<Push>>,
+    pub surroundings: Arc<Surroundings>,
 }
 
 impl Doctor {
@@ -145,7 +148,15 @@ impl Doctor {
     /// Reads records that may be many: away from the network's threads.
     async fn footage(&self) -> Vec<Finding> {
         let (view, now) = (self.journal.view(), self.clock.now());
-        let found = tokio::task::spawn_blocking(move || footage::findings(&view, now)).await;
+        let (surroundings, days) = (self.surroundings.clone(), self.config.retention.days);
+        let found = tokio::task::spawn_blocking(move || {
+            let mut found = footage::findings(&view, now)?;
+            let (board, seen) = surroundings.look();
+            found.extend(machine::findings((&board, &seen), &view.totals()?.starts, now));
+            found.extend(fleet::findings(&view, now, days)?);
+            Ok::<_, IndexBroken>(found)
+        })
+        .await;
         match found {
             Ok(Ok(findings)) => findings,
             Ok(Err(error)) => {

@@ -3,6 +3,7 @@
 mod attach;
 mod cameras;
 mod charging;
+mod condition;
 pub mod copy;
 mod core;
 mod dock_key;

@@ -24,6 +24,8 @@ use crate::{
     },
     evidence::{KeyRing, Profile},
     journal::{Journal, JournalOptions},
+    machine::LinuxMachine,
+    metrics::Surroundings,
     release::Policy,
     seal::Recipients,
     spool::{FolderSpool, Found, Limits as SpoolLimits, Spool as _},
@@ -220,6 +222,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         receipts,
         groups: (config.api.read_group.clone(), config.api.admin_group.clone()),
         doctor: Arc::new(Doctor {
+            surroundings: Arc::new(Surroundings::new(Arc::new(LinuxMachine::default()), &config)),
             config,
             clock,
             journal: journal.clone(),

@@ -6,11 +6,12 @@ use crate::{
     dock::report::Now,
     types::{BayName, ObjectId},
 };
+use jiff::Timestamp;
 use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -26,6 +27,9 @@ pub struct Progress {
     rates: Mutex<Rates>,
     copied: AtomicU64,
     sent: AtomicU64,
+    /// When the store last did what it was asked, seconds since 1970; 0 if not since the start.
+    answered: AtomicI64,
+    spool_failures: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -117,6 +121,27 @@ impl Progress {
         self.sent.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// The store did what it was asked.
+    pub fn store_answered(&self, at: Timestamp) {
+        self.answered.fetch_max(at.as_second(), Ordering::Relaxed);
+    }
+
+    /// When it did so last, since the daemon started.
+    pub fn store_answered_at(&self) -> Option<Timestamp> {
+        let seconds = Some(self.answered.load(Ordering::Relaxed)).filter(|seconds| *seconds > 0);
+        Timestamp::from_second(seconds?).ok()
+    }
+
+    /// Something could not be written to the spool.
+    pub fn spool_failed(&self) {
+        self.spool_failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often that was, since the daemon started.
+    pub fn spool_failures(&self) -> u64 {
+        self.spool_failures.load(Ordering::Relaxed)
+    }
+
     /// Called about once a second with the time since the last call.
     pub fn sample(&self, since: Duration) {
         let running: u64 =
@@ -130,6 +155,11 @@ impl Progress {
     /// How the bays charge, as it was decided just now.
     pub fn set_charge(&self, charge: BTreeMap<BayName, Report>) {
         *lock(&self.charge) = charge;
+    }
+
+    /// How fast a bay's battery fills, as far as that was measured.
+    pub fn percent_per_hour(&self, bay: &BayName) -> Option<f32> {
+        lock(&self.charge).get(bay)?.percent_per_hour
     }
 
     /// As the reports want it; the spool's figures are the caller's.

@@ -222,6 +222,9 @@ impl Uploads {
                     if let (Call::PutPart { number, .. }, Ok(_)) = (&call, &result) {
                         self.progress.sent(object.table.part_len(*number, object.sealed.size));
                     }
+                    if result.is_ok() {
+                        self.progress.store_answered(self.clock.now());
+                    }
                     if let Err(error) = &result {
                         tracing::debug!(object = %object.id, %error, "a call to the store failed");
                     }

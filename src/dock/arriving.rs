@@ -114,7 +114,17 @@ impl Dock {
             self.twins.insert(arrival.bay.clone(), arrival);
             return;
         }
-        let Arrival { bay, camera, profile, model, clock, clock_reading, erase_allowed } = arrival;
+        let Arrival {
+            bay,
+            camera,
+            profile,
+            model,
+            clock,
+            clock_reading,
+            condition,
+            again,
+            erase_allowed,
+        } = arrival;
         step.fact(Fact::CameraDocked {
             bay: bay.clone(),
             camera: camera.clone(),
@@ -122,11 +132,14 @@ impl Dock {
             model,
             clock,
             clock_reading: Some(clock_reading),
+            condition,
+            again,
         });
         let docked = Bay {
             camera,
             profile,
             erase_allowed,
+            condition: Default::default(),
             work: None,
             listed_at: None,
             on_camera: (0, 0),
@@ -197,7 +210,11 @@ impl Dock {
         self.empty_cards.remove(&bay);
         self.twins.remove(&bay);
         let Some(docked) = self.bays.remove(&bay) else { return Ok(()) };
-        step.fact(Fact::CameraRemoved { bay, camera: docked.camera.clone() });
+        step.fact(Fact::CameraRemoved {
+            bay,
+            camera: docked.camera.clone(),
+            condition: docked.condition,
+        });
         let waiting = self.twins.iter().find(|(_, twin)| twin.camera == docked.camera);
         if let Some(twin) = waiting.map(|(name, _)| name.clone())
             && let Some(arrival) = self.twins.remove(&twin)

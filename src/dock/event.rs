@@ -5,7 +5,7 @@ use crate::{
     release::Approval,
     transfer::StoreNeed,
     types::{
-        Actor, BayName, CameraId, Class, ObjectId, ReceiptLevel, RecordingId, SegmentId,
+        Actor, BayName, CameraId, Class, Condition, ObjectId, ReceiptLevel, RecordingId, SegmentId,
         fact::{
             ClockOffset, ClockReading, Content, Fact, Hashed, MarksAsked, MarksSeen, PartTable,
             ReceiptRef, Source, Target,
@@ -36,6 +36,12 @@ pub enum Event {
     },
     CameraGone {
         bay: BayName,
+    },
+    /// A docked camera said something of itself.
+    CameraTold {
+        bay: BayName,
+        camera: CameraId,
+        condition: Condition,
     },
     Listed {
         bay: BayName,
@@ -122,6 +128,9 @@ pub struct Arrival {
     pub model: Option<String>,
     pub clock: Option<ClockOffset>,
     pub clock_reading: ClockReading,
+    pub condition: Condition,
+    /// It was there a moment before, and nobody did anything.
+    pub again: bool,
     /// The mount and the bay's configuration allow erasing.
     pub erase_allowed: bool,
 }

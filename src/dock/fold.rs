@@ -4,6 +4,7 @@
 //! log still folds, and what hangs in the air stays on its camera.
 
 mod forgotten;
+mod history;
 mod marks;
 mod matters;
 
@@ -25,7 +26,7 @@ type Done = Result<(), IndexBroken>;
 
 /// Counts up whenever the same log folds to other records than before: an index made by another
 /// version is made again from the log.
-pub const FOLD_VERSION: u32 = 6;
+pub const FOLD_VERSION: u32 = 7;
 
 /// Applies one line of the log to the state.
 ///
@@ -49,21 +50,28 @@ impl Fold<'_> {
     fn apply(&mut self, fact: &Fact) -> Done {
         let at = self.entry.at;
         match fact {
-            Fact::DockStarted { .. } => self.undock_all(),
-            Fact::DockStopped { .. }
-            | Fact::BayTrouble { .. }
+            Fact::DockStarted { boot, .. } => {
+                self.totals.starts.begin(at, boot);
+                self.undock_all()
+            }
+            Fact::DockStopped { .. } => {
+                self.totals.starts.running = false;
+                Ok(())
+            }
+            Fact::BayTrouble { .. }
             | Fact::Security { .. }
-            | Fact::PortSwitched { .. }
-            | Fact::BatteryFault { .. }
             | Fact::ClockSetting { .. }
-            | Fact::ClockSet { .. }
             | Fact::EmptyCard { .. }
             | Fact::LogPruned { .. } => Ok(()),
             Fact::CameraDocked { .. } => self.docked(fact),
             Fact::CameraListed { .. } => Ok(()),
-            Fact::CameraRemoved { camera, .. } => self.camera(camera, |c| {
-                (c.docked, c.claims_bay) = (false, false);
-            }),
+            Fact::CameraRemoved { camera, condition, .. } => {
+                self.history_removed(camera, condition)?;
+                self.camera(camera, |c| (c.docked, c.claims_bay) = (false, false))
+            }
+            Fact::PortSwitched { bay, on, .. } => self.history_switched(bay, *on),
+            Fact::BatteryFault { camera, fault, .. } => self.history_battery_fault(camera, fault),
+            Fact::ClockSet { camera, after, .. } => self.history_clock_set(camera, *after),
             Fact::RecordingSeen { recording } => self.recording_seen(recording),
             Fact::CameraFindings { camera, grave, clock, noted } => {
                 self.findings(camera, [grave, clock, noted])
@@ -77,7 +85,10 @@ impl Fold<'_> {
             Fact::Acknowledged { camera, matters, reason } => {
                 self.acknowledged(camera, matters, reason)
             }
-            Fact::Sealed { segment, verdict, object } => self.sealed(*segment, *verdict, object),
+            Fact::Sealed { segment, verdict, object } => {
+                self.history_sealed(*segment, *verdict)?;
+                self.sealed(*segment, *verdict, object)
+            }
             Fact::RecordSealed { recording, object } => self.record_sealed(*recording, object),
             Fact::CopyFailed { segment, attempts, words, retry_at } => {
                 self.totals.copy_failures += 1;
@@ -135,6 +146,7 @@ impl Fold<'_> {
             Fact::SecondRead { segment, read, agrees, mark } => {
                 if !agrees {
                     self.totals.second_reads_differing += 1;
+                    self.history_read_differs(*segment)?;
                 }
                 self.segment(*segment, |s| {
                     s.second_read = Some((*read, *agrees));
@@ -252,7 +264,16 @@ impl Fold<'_> {
     }
 
     fn docked(&mut self, fact: &Fact) -> Done {
-        let Fact::CameraDocked { bay, camera: id, profile, model, clock, clock_reading } = fact
+        let Fact::CameraDocked {
+            bay,
+            camera: id,
+            profile,
+            model,
+            clock,
+            clock_reading,
+            condition,
+            again,
+        } = fact
         else {
             return Ok(());
         };
@@ -274,7 +295,8 @@ impl Fold<'_> {
             gaps: before.as_ref().map_or(0, |c| c.gaps),
             recordings: before.as_ref().map_or(0, |c| c.recordings),
         };
-        put(self.table, key::camera(id), &camera)
+        put(self.table, key::camera(id), &camera)?;
+        self.history_docked((id, bay), (model, *clock), condition, *again)
     }
 
     // --- recordings and segments ---
@@ -299,6 +321,7 @@ impl Fold<'_> {
         match before {
             None => {
                 self.totals.recordings += 1;
+                self.history_recording(recording)?;
                 let name = key::name(&recording.camera, &recording.name);
                 self.table.put(name, id.as_bytes().to_vec());
                 let state = RecordingState {

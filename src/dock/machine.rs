@@ -24,7 +24,7 @@ use crate::{
     release::Policy,
     transfer::window::Windows,
     types::{
-        BayName, CameraId, Class, DockId, ObjectId, SegmentId,
+        BayName, CameraId, Class, Condition, DockId, ObjectId, SegmentId,
         fact::{Fact, Target},
     },
 };
@@ -76,6 +76,8 @@ pub struct Bay {
     pub camera: CameraId,
     pub profile: String,
     pub erase_allowed: bool,
+    /// What it said of itself since it was docked, the newest of each.
+    pub condition: Condition,
     pub work: Option<Work>,
     pub listed_at: Option<Timestamp>,
     /// Files and bytes at the last complete listing.
@@ -262,6 +264,12 @@ impl Dock {
             Event::BayTrouble { bay, words } => self.trouble(bay, words, &mut step),
             Event::EmptyCard { bay, noted } => {
                 self.handle_empty_card(now, bay, noted, view, &mut step)?;
+            }
+            Event::CameraTold { bay, camera, condition } => {
+                let docked = self.bays.get_mut(&bay).filter(|docked| docked.camera == camera);
+                if let Some(docked) = docked {
+                    docked.condition = condition.or(&docked.condition);
+                }
             }
             Event::CameraGone { bay } => self.handle_gone(now, bay, view, &mut step)?,
             Event::Listed { bay, listed } => {

@@ -14,6 +14,7 @@ pub mod event;
 mod finishing;
 mod fold;
 mod growing;
+pub mod history;
 mod ingest;
 pub mod lacking;
 pub mod machine;

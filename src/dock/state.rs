@@ -22,6 +22,8 @@
 //! | `g/CAMERA/DIGEST` | [`GapState`]: gaps already reported |
 //! | `x/CAMERA/SEGMENT` | [`FileMatter`]: files that need a person |
 //! | `y/CAMERA/NUMBER` | recording whose unproven manifest claims this running number |
+//! | `v/CAMERA` | [`CameraHistory`](super::history::CameraHistory): the camera over its dockings |
+//! | `d/CAMERA/TIME` | [`Docking`](super::history::Docking): past ones, the newest few |
 //! | `h/TARGET`, `z/TARGET` | holds and pauses, with who and why |
 //! | `t` | [`Totals`] |
 //!
@@ -418,6 +420,41 @@ pub struct Totals {
     /// Stored objects whose marks the store cannot keep.
     #[serde(default)]
     pub marks_lacking: u64,
+    #[serde(default)]
+    pub starts: Starts,
+}
+
+/// How often the daemon was started, and how the runs before ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Starts {
+    pub count: u64,
+    /// After a run that nobody stopped: killed, crashed, or the power went.
+    pub unclean: u64,
+    /// Those of them after which the machine had booted anew.
+    pub unclean_boots: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_unclean_at: Option<Timestamp>,
+    /// A start without its stop is the newest.
+    pub running: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
+}
+
+impl Starts {
+    pub(super) fn begin(&mut self, at: Timestamp, boot: &str) {
+        self.count += 1;
+        if self.running {
+            self.unclean += 1;
+            self.unclean_boots += u64::from(self.boot.as_deref() != Some(boot));
+            self.last_unclean_at = Some(at);
+        }
+        self.running = true;
+        self.last_at = Some(at);
+        self.boot = Some(boot.to_owned());
+    }
 }
 
 impl Totals {
@@ -453,8 +490,14 @@ pub mod key {
         key
     }
 
+    /// Flipping the sign bit makes signed times sort as unsigned bytes.
+    fn sortable(at: Timestamp) -> u64 {
+        (at.as_millisecond() as u64) ^ (1 << 63)
+    }
+
     pub const TOTALS: &[u8] = b"t";
     pub const CAMERAS: &[u8] = b"c/";
+    pub const HISTORIES: &[u8] = b"v/";
     pub const COPIES: &[u8] = b"k/";
     pub const RECORDINGS: &[u8] = b"r/";
     pub const QUEUE: &[u8] = b"q/";
@@ -470,6 +513,15 @@ pub mod key {
 
     pub fn camera(id: &CameraId) -> Vec<u8> {
         join(CAMERAS, &[id.as_str().as_bytes()])
+    }
+    pub fn history(id: &CameraId) -> Vec<u8> {
+        join(HISTORIES, &[id.as_str().as_bytes()])
+    }
+    pub fn dockings(id: &CameraId) -> Vec<u8> {
+        join(b"d/", &[id.as_str().as_bytes(), b"/"])
+    }
+    pub fn docking(id: &CameraId, at: Timestamp) -> Vec<u8> {
+        join(&dockings(id), &[&sortable(at).to_be_bytes()])
     }
     pub fn recording(id: RecordingId) -> Vec<u8> {
         join(RECORDINGS, &[id.as_bytes()])
@@ -523,9 +575,7 @@ pub mod key {
         join(QUEUE, &[&[class_slot(class) as u8]])
     }
     pub fn queue(class: Class, sealed_at: Timestamp, object: ObjectId) -> Vec<u8> {
-        // Flipping the sign bit makes signed times sort as unsigned bytes.
-        let sortable = (sealed_at.as_millisecond() as u64) ^ (1 << 63);
-        join(&queue_of(class), &[&sortable.to_be_bytes(), object.as_bytes()])
+        join(&queue_of(class), &[&sortable(sealed_at).to_be_bytes(), object.as_bytes()])
     }
     pub fn unfinished(object: ObjectId) -> Vec<u8> {
         join(UNFINISHED, &[object.as_bytes()])
@@ -632,6 +682,9 @@ pub trait Records: View {
     }
     fn camera(&self, id: &CameraId) -> Read<Option<CameraState>> {
         self.record(&key::camera(id))
+    }
+    fn history(&self, id: &CameraId) -> Read<Option<super::history::CameraHistory>> {
+        self.record(&key::history(id))
     }
     fn recording(&self, id: RecordingId) -> Read<Option<RecordingState>> {
         self.record(&key::recording(id))

@@ -172,7 +172,9 @@ impl IdentityError {
 /// Whether a camera could not be told from others for the one reason that there is nothing on it:
 /// no file that would be copied, and nothing that could not be listed.
 pub fn is_empty_card(profile: &Profile, listing: &Listing, error: &IdentityError) -> bool {
-    let is_nothing = |file: &crate::types::FileEntry| profile.role(&file.path) == Role::Ignored;
+    let is_nothing = |file: &crate::types::FileEntry| {
+        matches!(profile.role(&file.path), Role::Ignored | Role::Status)
+    };
     error.is_silence() && listing.unread.is_empty() && listing.files.iter().all(is_nothing)
 }
 

@@ -25,7 +25,9 @@ pub use hash_list::{HashList, ListKind, RefusedLine};
 pub use identity::{CameraCard, CardError, IdentityError, Known, identify, is_empty_card};
 pub use manifest::{Manifest, ManifestError, ManifestSegment, ManifestSidecar};
 pub use plan::{Finding, FindingKind, Plan, PlannedFile, PlannedRecording, left_out, plan};
-pub use profile::{Fields, Grouping, IdentityFrom, ManifestKind, Profile, ProfileError, choose};
+pub use profile::{
+    BatteryFile, Fields, Grouping, IdentityFrom, ManifestKind, Profile, ProfileError, choose,
+};
 pub use signature::{CameraKey, KeyError, KeyRing, PublicKey, SIGNATURE_BYTES, verify_signature};
 pub use verdict::verdict;
 

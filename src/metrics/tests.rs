@@ -38,6 +38,7 @@ fn vitals(bays: usize) -> Vitals {
             usb_resets: Some(2),
             clock_offset_ms: Some(-1500),
             gaps: Some(1),
+            ..BayVitals::default()
         };
         (n.to_string().parse().unwrap(), vitals)
     };
@@ -48,6 +49,10 @@ fn vitals(bays: usize) -> Vitals {
         bays: (0..bays).map(of_bay).collect(),
         oldest: [(crate::types::Class::Evidential, "2026-03-01T11:00:00Z".parse().unwrap())].into(),
         board: Board::default(),
+        machine: MachineVitals::default(),
+        cameras: Vec::new(),
+        store_answered_at: None,
+        spool_failures: 0,
         disk_free: None,
         disk_size: Some(1000),
         clock_synchronised: true,

@@ -1,7 +1,7 @@
 //! The vitals as figures for Prometheus: names, units and labels.
 
 use super::{
-    Vitals,
+    Vitals, known, machine,
     sheet::{Labels, Sheet},
 };
 use crate::{
@@ -40,9 +40,10 @@ pub fn exposition(vitals: &Vitals, format: Format) -> String {
     dock(&mut sheet, vitals);
     queues(&mut sheet, vitals);
     history(&mut sheet, vitals);
-    board(&mut sheet, vitals);
+    machine::tell(&mut sheet, vitals);
     bays(&mut sheet, vitals);
     cameras(&mut sheet, vitals);
+    known::tell(&mut sheet, &vitals.cameras);
     if let Some(push) = &vitals.push {
         push.tell(&mut sheet);
     }
@@ -74,7 +75,7 @@ fn older(text: &str) -> String {
     out
 }
 
-fn flag(is: bool) -> f64 {
+pub(super) fn flag(is: bool) -> f64 {
     f64::from(u8::from(is))
 }
 
@@ -224,15 +225,6 @@ fn history(sheet: &mut Sheet, v: &Vitals) {
     sheet.counter("stored", words, Some(Unit::Bytes), total(t.stored.bytes));
 }
 
-fn board(sheet: &mut Sheet, v: &Vitals) {
-    let rows = v.board.temperatures.iter().map(|t| (vec![("sensor", t.name.clone())], t.celsius));
-    sheet.gauge("temperature", "Temperatures of the dock", Some(Unit::Celsius), rows);
-    let words = "Whether the supply is too weak now";
-    sheet.gauge("under_voltage", words, None, maybe(v.board.under_voltage.map(flag)));
-    let words = "Whether the processor is held down now";
-    sheet.gauge("throttled", words, None, maybe(v.board.throttled.map(flag)));
-}
-
 fn of_bay(bay: &BayReport) -> Labels {
     vec![("bay", bay.bay.to_string())]
 }
@@ -272,6 +264,8 @@ fn bays(sheet: &mut Sheet, v: &Vitals) {
     sheet.counter("bay_usb_arrivals", words, None, counts(|v| v.usb_arrivals));
     let words = "Devices that came again a moment after they went: resets, bad contacts";
     sheet.counter("bay_usb_resets", words, None, counts(|v| v.usb_resets));
+    let words = "Times the bay's port drew too much current, as its hub counts";
+    sheet.counter("bay_over_currents", words, None, counts(|v| v.over_currents));
 }
 
 fn cameras(sheet: &mut Sheet, v: &Vitals) {
@@ -310,6 +304,9 @@ fn cameras(sheet: &mut Sheet, v: &Vitals) {
     let words = "When it will be fit for a shift, as far as can be said";
     let rows = charge(|c| c.ready_at.map(unix));
     sheet.gauge("camera_ready_timestamp", words, Some(Unit::Seconds), rows);
+    let words = "How fast it charges, as measured";
+    let rows = charge(|c| c.percent_per_hour.map(|pace| f64::from(pace) / 360_000.0));
+    sheet.gauge("camera_charge_ratio_per_second", words, None, rows);
     let words = "Temperature of its battery";
     let rows = charge(|c| c.celsius.map(f64::from));
     sheet.gauge("camera_temperature", words, Some(Unit::Celsius), rows);

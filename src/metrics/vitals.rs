@@ -1,6 +1,6 @@
 //! Everything that is told of a dock, gathered once.
 
-use super::{Board, PushVitals};
+use super::{Board, KnownCamera, MachineVitals, PushVitals, known::known};
 use crate::{
     api::Api,
     daemon::Stopping,
@@ -14,7 +14,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::PoisonError};
+use std::{collections::BTreeMap, ops::ControlFlow, sync::PoisonError};
 
 /// What a report of a bay does not hold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct BayVitals {
     /// Those that had been there a moment before: resets and bad contacts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usb_resets: Option<u64>,
+    /// Times its port drew too much current, as its hub counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_currents: Option<u64>,
     /// Camera minus dock, as measured when it was docked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_offset_ms: Option<i64>,
@@ -43,6 +46,17 @@ pub struct Vitals {
     /// When what waits longest was sealed, by class.
     pub oldest: BTreeMap<Class, Timestamp>,
     pub board: Board,
+    #[serde(default)]
+    pub machine: MachineVitals,
+    /// Cameras that this dock saw within two months, the newest few.
+    #[serde(default)]
+    pub cameras: Vec<KnownCamera>,
+    /// When the store last did what it was asked, since the daemon started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_answered_at: Option<Timestamp>,
+    /// Failures to write to the spool since the daemon started.
+    #[serde(default)]
+    pub spool_failures: u64,
     /// Of the file system with the dock's state; absent if it cannot be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_free: Option<u64>,
@@ -79,6 +93,7 @@ struct Seen {
     status: StatusReport,
     totals: Totals,
     bays: BTreeMap<BayName, BayVitals>,
+    cameras: Vec<KnownCamera>,
     oldest: BTreeMap<Class, Timestamp>,
     store_waits: bool,
 }
@@ -96,6 +111,7 @@ pub async fn gather(api: &Api) -> Result<Vitals, VitalsError> {
         Ok::<_, IndexBroken>(Seen {
             totals: view.totals()?,
             bays: cameras(&status.bays, view)?,
+            cameras: known(view, now)?,
             oldest: oldest(view)?,
             // Between two attempts and during one: an alert asks whether it lasts.
             store_waits: dock.store_wait().is_some(),
@@ -111,9 +127,12 @@ pub async fn gather(api: &Api) -> Result<Vitals, VitalsError> {
             let vitals = seen.bays.entry(bay.name.clone()).or_default();
             vitals.usb_arrivals = Some(counts.arrivals.into());
             vitals.usb_resets = Some(counts.again.into());
+            vitals.over_currents = doctor.ports.sysfs().over_currents(port);
         }
     }
-    let disk = rustix::fs::statvfs(&doctor.config.dock.state_dir).ok();
+    let surroundings = doctor.surroundings.clone();
+    let looked = tokio::task::spawn_blocking(move || surroundings.look()).await;
+    let (board, machine) = looked.unwrap_or_default();
     let probe = doctor.uploads.probed.get();
     Ok(Vitals {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -121,9 +140,13 @@ pub async fn gather(api: &Api) -> Result<Vitals, VitalsError> {
         totals: seen.totals,
         bays: seen.bays,
         oldest: seen.oldest,
-        board: Board::read(Path::new("/sys")),
-        disk_free: disk.as_ref().map(|disk| disk.f_bavail * disk.f_frsize),
-        disk_size: disk.map(|disk| disk.f_blocks * disk.f_frsize),
+        board,
+        disk_free: machine.disk.map(|disk| disk.free_bytes),
+        disk_size: machine.disk.map(|disk| disk.size_bytes),
+        machine,
+        cameras: seen.cameras,
+        store_answered_at: api.progress.store_answered_at(),
+        spool_failures: api.progress.spool_failures(),
         clock_synchronised: api.clock.is_synchronised(),
         custody_damaged: api.journal.damage().is_some(),
         store_waits: seen.store_waits,

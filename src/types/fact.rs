@@ -423,6 +423,12 @@ pub enum Fact {
         /// Why there is an offset, or none; lines of earlier versions do not say.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         clock_reading: Option<ClockReading>,
+        /// What it said of itself.
+        #[serde(default, skip_serializing_if = "Condition::is_silent")]
+        condition: Condition,
+        /// It was there a moment before, and nobody did anything: a reset, or a bad contact.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        again: bool,
     },
     /// What a complete listing of a docked camera held.
     CameraListed {
@@ -454,6 +460,9 @@ pub enum Fact {
     CameraRemoved {
         bay: BayName,
         camera: CameraId,
+        /// What it said of itself last, in this docking.
+        #[serde(default, skip_serializing_if = "Condition::is_silent")]
+        condition: Condition,
     },
     /// Something in a bay was refused or could not be read; `words` are for people.
     BayTrouble {

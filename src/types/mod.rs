@@ -3,6 +3,7 @@
 //! Pure data. Nothing here knows a file, a socket or a clock; times are `jiff::Timestamp` values
 //! that somebody else read.
 
+mod condition;
 mod digest;
 pub mod fact;
 mod id;
@@ -14,6 +15,7 @@ mod port;
 mod usb;
 mod verdict;
 
+pub use condition::Condition;
 pub use digest::{DigestError, Md5Digest, Sha256Digest};
 pub use id::{Actor, BayName, CameraId, DockId, IdError, ObjectId, RecordingId, SegmentId};
 pub use listing::{FileEntry, Listing};

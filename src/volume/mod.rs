@@ -50,12 +50,14 @@ mod list;
 mod name;
 mod partition;
 mod reader;
+mod room;
 mod time;
 mod walk;
 
 pub use card::{Card, Volume};
 pub use erase::{Change, Erasure};
 pub use reader::FileReader;
+pub use room::Room;
 
 use crate::types::SourcePath;
 use std::{io, sync::Arc};

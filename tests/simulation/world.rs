@@ -429,6 +429,8 @@ impl World {
             model: None,
             clock: None,
             clock_reading: ClockReading::None,
+            condition: Default::default(),
+            again: false,
             erase_allowed: true,
         };
         self.event(Event::CameraArrived(arrival));

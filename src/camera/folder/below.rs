@@ -35,6 +35,12 @@ pub(super) fn mark_of(stat: &Stat) -> ChangeMark {
     ChangeMark::of(&[stat.st_ino.into(), stat.st_ctime as i128, stat.st_ctime_nsec as i128])
 }
 
+/// Whether something is mounted just there, so that its file system is the camera's alone.
+pub(super) fn is_mounted(root: &OwnedFd) -> Result<bool, Errno> {
+    let above = openat(root, "..", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(device_of(&fstat(root)?) != device_of(&fstat(above)?))
+}
+
 pub(super) fn open_root(path: &Path) -> Result<(OwnedFd, RootId), Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = openat(CWD, path, flags, Mode::empty())?;

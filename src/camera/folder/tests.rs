@@ -111,6 +111,20 @@ fn the_walk_for_old_kernels_refuses_the_same() {
 }
 
 #[test]
+fn a_folder_of_a_larger_file_system_tells_no_room_and_a_mount_tells_its_own() {
+    let (_place, mut camera) = card();
+    assert!(camera.condition().unwrap().is_silent());
+    // On nearly every machine a file system of its own.
+    let (mount, above) = (std::path::Path::new("/dev/shm"), std::path::Path::new("/dev"));
+    let device = |path| rustix::fs::stat(path).unwrap().st_dev;
+    let told = FolderCamera::open(mount, EraseMode::ReadOnly).unwrap().condition().unwrap();
+    match device(mount) == device(above) {
+        true => assert!(told.is_silent()),
+        false => assert!(told.storage_free_bytes.unwrap() <= told.storage_bytes.unwrap()),
+    }
+}
+
+#[test]
 fn traversal_cannot_be_said() {
     for name in ["../outside/secret", "/etc/passwd", "DCIM/../../outside/secret"] {
         assert!(SourcePath::new(name).is_err(), "{name}");

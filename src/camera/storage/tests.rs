@@ -48,6 +48,25 @@ fn permit(camera: &mut StorageCamera, name: &str) -> ErasePermit {
     ErasePermit::for_test(SegmentId(uuid::Uuid::nil()), source)
 }
 
+/// What of an image's clusters no file has, as `fsck.fat` and `dump.exfat` count them too.
+#[test]
+fn a_card_tells_its_room() {
+    for name in ["fat12", "fat16", "fat32", "exfat"] {
+        let (_place, image, mut camera) = docked(name, EraseMode::ReadOnly);
+        let listing = camera.list().unwrap();
+        let told = camera.condition().unwrap();
+        let all = told.storage_bytes.unwrap();
+        let device = fs::metadata(image).unwrap().len();
+        assert!(all > 0 && all <= device, "{name}: {all} of {device}");
+        let free = told.storage_free_bytes.unwrap_or_else(|| panic!("{name} says nothing"));
+        let files: u64 = listing.files.iter().map(|file| file.size).sum();
+        assert!(free + files <= all, "{name}: {free} + {files} > {all}");
+        // Folders, tables and the ends of clusters take the rest.
+        let rest = all - free - files;
+        assert!(rest < all / 3, "{name}: {rest} of {all} accounted for by nothing");
+    }
+}
+
 const CLIP: &str = "DCIM/100MEDIA/CLIP0002.MP4";
 
 #[test]

@@ -62,6 +62,8 @@ pub struct Admitted {
     pub kind: Kind,
     /// Another docking of the same camera has another number.
     pub docking: u64,
+    /// It was there a moment before, and nobody did anything.
+    pub again: bool,
 }
 
 /// What `doctor` is told of the bus.
@@ -276,7 +278,8 @@ impl Ports {
         state.dockings += 1;
         let docking = state.dockings;
         if let Some(seat) = state.seats.get_mut(bay) {
-            seat.admit(Admitted { device, kind, docking }, again);
+            let by_itself = again && !seat.cycling;
+            seat.admit(Admitted { device, kind, docking, again: by_itself }, again);
         }
         self.tell_news(&mut state);
     }

@@ -20,7 +20,7 @@ mod why_place;
 
 pub use away::away_words;
 pub use battery::needs_power;
-pub use cameras::{CameraRow, camera_rows};
+pub use cameras::{CameraRow, camera_row, camera_rows};
 pub use concerns::{Concern, ConcernKind, concerns, gap_words, verdict_words};
 pub use find::{Found, Kind, SHOWN_DIGITS, find};
 pub use light::Light;

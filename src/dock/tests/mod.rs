@@ -9,6 +9,7 @@ mod camera;
 mod changing;
 mod clocks;
 mod concerns;
+mod history;
 mod invariants;
 mod lacking;
 mod life;

@@ -381,6 +381,8 @@ impl World {
             model: None,
             clock: None,
             clock_reading: ClockReading::None,
+            condition: Default::default(),
+            again: false,
             erase_allowed: camera.erase_allowed,
         };
         self.event(Event::CameraArrived(arrival));

@@ -17,7 +17,8 @@ impl Planner<'_> {
         let mut unproven: BTreeMap<String, usize> = BTreeMap::new();
         for at in 0..self.files.len() {
             let (entry, role) = (self.files[at].entry, self.files[at].role);
-            if self.files[at].taken || matches!(role, Role::Ignored | Role::Identity) {
+            if self.files[at].taken || matches!(role, Role::Ignored | Role::Identity | Role::Status)
+            {
                 continue;
             }
             self.files[at].taken = true;
@@ -29,7 +30,7 @@ impl Planner<'_> {
                     let file = PlannedFile::new(FileKind::Manifest, entry);
                     (self.unproven_name(&entry.path), file)
                 }
-                Role::Unknown | Role::Ignored | Role::Identity => {
+                Role::Unknown | Role::Ignored | Role::Identity | Role::Status => {
                     orphans += 1;
                     (UNCLAIMED.into(), PlannedFile::new(FileKind::Orphan, entry))
                 }

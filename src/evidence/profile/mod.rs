@@ -4,11 +4,13 @@
 //! Globs are matched without regard to case (cards are FAT), `*` and `?` stay within one folder,
 //! `**` crosses folders. Unknown keys are refused with the list of known ones.
 
+mod battery;
 mod choice;
 mod pattern;
 mod read;
 mod text;
 
+pub use battery::BatteryFile;
 pub use choice::choose;
 pub use pattern::Fields;
 
@@ -88,6 +90,7 @@ pub struct Profile {
     manifest_files: GlobSet,
     evidential: Option<Regex>,
     flag_files: GlobSet,
+    battery: Option<BatteryFile>,
 }
 
 /// What a path is by its profile's globs; the first that fits, in this order.
@@ -95,6 +98,8 @@ pub struct Profile {
 pub(super) enum Role {
     /// The camera's identity file: configuration, not footage. Never copied, never erased.
     Identity,
+    /// The file that says how full the battery is: never copied, never erased.
+    Status,
     Ignored,
     Manifest,
     Signature,
@@ -155,6 +160,11 @@ impl Profile {
         self.manifest
     }
 
+    /// Where the model says how full its battery is, if the profile knows.
+    pub fn battery(&self) -> Option<&BatteryFile> {
+        self.battery.as_ref()
+    }
+
     /// USB numbers by which the model may be recognised.
     pub fn usb_ids(&self) -> &[UsbId] {
         &self.usb
@@ -185,7 +195,9 @@ impl Profile {
                     ManifestKind::HashList { .. } => HashList::BYTES_MAX,
                     ManifestKind::None => continue,
                 },
-                Role::Ignored | Role::Media | Role::Sidecar | Role::Unknown => continue,
+                Role::Status | Role::Ignored | Role::Media | Role::Sidecar | Role::Unknown => {
+                    continue;
+                }
             } as u64;
             if file.size <= max && file.size <= left {
                 left -= file.size;
@@ -202,6 +214,9 @@ impl Profile {
     pub(super) fn role(&self, path: &SourcePath) -> Role {
         if matches!(&self.identity, IdentityFrom::Card(card) if card == path) {
             return Role::Identity;
+        }
+        if self.battery.as_ref().is_some_and(|battery| battery.path == *path) {
+            return Role::Status;
         }
         let bytes = path.as_bytes();
         let fits = |set: &GlobSet, bytes: &[u8]| {

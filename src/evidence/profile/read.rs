@@ -1,7 +1,7 @@
 //! Reading a profile: every rule that the TOML shape alone does not keep.
 
 use super::{
-    Grouping, IdentityFrom, ManifestKind, Profile, ProfileError,
+    BatteryFile, Grouping, IdentityFrom, ManifestKind, Profile, ProfileError, Role,
     pattern::{self, Pattern},
     text::{
         GroupWord, IdentityText, IdentityWord, KindWord, ManifestText, PatternText, ProfileText,
@@ -32,7 +32,8 @@ impl Profile {
         let pattern = compile_pattern(text.pattern, text.recordings.group_by, grouping)?;
         let has_serial = pattern.as_ref().is_some_and(Pattern::has_serial);
         let evidential = text.evidential.pattern.as_deref();
-        Ok(Self {
+        let battery = text.battery.map(BatteryFile::parse).transpose()?;
+        let profile = Self {
             identity: identity(&text.identity, has_serial)?,
             name: text.name,
             description: text.description,
@@ -54,7 +55,16 @@ impl Profile {
                 .map(|text| pattern::compile("evidential.pattern", text))
                 .transpose()?,
             flag_files: glob_set("evidential.flag_files", &text.evidential.flag_files)?,
-        })
+            battery: None,
+        };
+        let footage = |battery: &BatteryFile| {
+            matches!(profile.role(&battery.path), Role::Media | Role::Manifest | Role::Signature)
+        };
+        if battery.as_ref().is_some_and(footage) {
+            let words = "is footage by `layout` or `manifest`: it would not be copied";
+            return Err(value("battery.file", words));
+        }
+        Ok(Self { battery, ..profile })
     }
 }
 

@@ -83,6 +83,10 @@ fn contradictions_are_refused_with_the_key_that_is_wrong() {
         ("\"none\"", "\"none\"\n[pattern]\nregex = \"(?P<place>x)\"", "pattern.regex"),
         ("\"none\"", "\"none\"\n[pattern]\nregex = \"(?P<time>x)\"", "pattern.time_format"),
         ("\"none\"", "\"none\"\n[pattern]\nregex = \"x{1000}{1000}\"", "pattern.regex"),
+        ("\"none\"", "\"none\"\n[battery]\nfile = \"../b\"\nformat = \"number\"", "battery.file"),
+        ("\"none\"", "\"none\"\n[battery]\nfile = \"b.mp4\"\nformat = \"number\"", "battery.file"),
+        ("\"none\"", "\"none\"\n[battery]\nfile = \"b\"\nformat = \"json\"", "battery.pointer"),
+        ("\"none\"", "\"none\"\n[battery]\nfile = \"b\"\nformat = \"key-value\"", "battery.key"),
     ] {
         assert_ne!(LEAST.replacen(from, to, 1), LEAST);
         match Profile::parse(&LEAST.replacen(from, to, 1)) {
@@ -151,6 +155,26 @@ fn globs_ignore_case_stay_in_their_folder_and_take_any_bytes() {
     assert_eq!(role(b"R1/manifest.json.sig"), Role::Signature);
     assert_eq!(role(b"R1/a/b.mp4"), Role::Unknown);
     assert_eq!(role(b"R1/other.sig"), Role::Unknown);
+}
+
+#[test]
+fn the_file_that_tells_the_battery_is_no_footage_and_not_left_out_either() {
+    let text = format!("{LEAST}\n[battery]\nfile = \"BATTERY\"\nformat = \"number\"\n");
+    let profile = Profile::parse(&text).unwrap();
+    assert_eq!(profile.role(&path("BATTERY")), Role::Status);
+    assert_eq!(profile.role(&path("battery")), Role::Unknown, "another file is kept");
+    let card = listing(&["BATTERY", "a.mp4"]);
+    assert!(profile.small_files(&card).is_empty());
+    let plan = crate::evidence::plan(
+        &profile,
+        &card,
+        &std::collections::BTreeMap::new(),
+        &"C1".parse().unwrap(),
+        &crate::evidence::KeyRing::default(),
+    );
+    let files: Vec<_> = plan.recordings.iter().flat_map(|r| &r.files).collect();
+    assert_eq!(files.len(), 1, "{plan:?}");
+    assert_eq!(plan.findings, []);
 }
 
 #[test]

@@ -19,6 +19,26 @@ pub struct ProfileText {
     pub manifest: ManifestText,
     #[serde(default)]
     pub evidential: EvidentialText,
+    pub battery: Option<BatteryText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatteryText {
+    pub file: String,
+    pub format: BatteryFormatWord,
+    pub key: Option<String>,
+    pub pointer: Option<String>,
+    #[serde(default)]
+    pub live: bool,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+pub enum BatteryFormatWord {
+    Number,
+    KeyValue,
+    Json,
 }
 
 #[derive(Default, Deserialize)]

@@ -82,6 +82,7 @@ pub fn unanswered(fault: Fault) -> &'static str {
         | Fault::Server
         | Fault::Busy { .. }
         | Fault::Full
+        | Fault::Unwritable
         | Fault::Skewed
         | Fault::Missing
         | Fault::Conflict

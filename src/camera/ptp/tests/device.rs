@@ -25,6 +25,18 @@ fn battery_in_every_form() {
     assert_eq!(camera.battery_percent().unwrap(), None);
 }
 
+#[test]
+fn firmware_serial_and_room_are_told_as_far_as_the_camera_says() {
+    let (mut camera, _pipes) = dock(SimResponder::new());
+    let told = camera.condition().unwrap();
+    assert_eq!(told.firmware.as_deref(), Some("1.0"));
+    assert_eq!(told.storage_bytes, Some(64 << 30));
+    assert_eq!(told.storage_free_bytes, Some(64 << 30));
+    let (mut camera, _pipes) = dock(SimResponder::new().without(&[Operation::GET_STORAGE_INFO]));
+    let told = camera.condition().unwrap();
+    assert_eq!((told.storage_bytes, told.storage_free_bytes), (None, None));
+}
+
 /// A camera whose clock goes wrong by `offset`; and the dock's time, for any moment of the cable's.
 fn clocked(offset: SignedDuration, form: &str) -> (PtpCamera<SimPipes>, impl Fn() -> Timestamp) {
     let start: Timestamp = "2026-03-01T12:00:00.250Z".parse().unwrap();
