@@ -17,6 +17,7 @@ mod ports;
 mod preflight;
 mod progress;
 mod records;
+mod still;
 mod uploads;
 mod witnesses;
 
