@@ -8,16 +8,17 @@ use super::{
     charging::Batteries,
     copy::{Begun, Copy, CopyJob, CopyOutcome, Patience, Pause, SecondRead, Watch, second_read},
     core::Core,
-    erasing::erase,
+    erasing::erase_all,
     ports::Ports,
     progress::Progress,
     still::{Identity, Still},
+    uploads::Asking,
 };
 use crate::{
     camera::{Camera, CameraError, FolderBay, Listing},
     clock::Clock,
     config::{Bay, BaySource},
-    dock::event::{Arrival, CopyResult, EraseResult, Event, Listed},
+    dock::event::{Arrival, CopyResult, Event, Listed},
     evidence::{self, IdentityFrom, KeyRing, Known, Profile},
     release::Approval,
     seal::{self, Recipients},
@@ -56,9 +57,20 @@ const FIRST_LOOK_LASTS: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub enum Order {
     List,
-    Copy { segment: SegmentId, object: ObjectId, source: Source },
-    SecondRead { segment: SegmentId, source: Source },
-    Erase { approvals: Vec<Approval> },
+    Copy {
+        segment: SegmentId,
+        object: ObjectId,
+        source: Source,
+    },
+    SecondRead {
+        segment: SegmentId,
+        source: Source,
+    },
+    /// The watch is known to the dock before the order is given: a hold stops it at any time.
+    Erase {
+        approvals: Vec<Approval>,
+        watch: Arc<Watch>,
+    },
 }
 
 /// What every camera thread shares.
@@ -74,6 +86,8 @@ pub struct World {
     pub paused: Paused,
     pub ports: Arc<Ports>,
     pub batteries: Batteries,
+    /// Asked before anything is erased.
+    pub store: Asking,
     /// Set cameras' clocks to the time of this zone, once their offset is on disk.
     pub set_clock: Option<TimeZone>,
     pub poll: Duration,
@@ -464,14 +478,11 @@ impl Docked<'_> {
             Order::SecondRead { segment, source } => {
                 Event::SecondRead { bay, segment, result: self.read_again(&source) }
             }
-            Order::Erase { approvals } => {
-                let watch = Arc::new(Watch::default());
-                self.world.progress.read_starts(self.bay, watch.clone());
-                let results = approvals
-                    .into_iter()
-                    .map(|approval| (approval.segment(), self.erase(approval, &watch)))
-                    .collect();
-                self.world.progress.read_ends(self.bay);
+            Order::Erase { approvals, watch } => {
+                let ask = |object| self.world.store.ask(object);
+                let patience = Patience::default();
+                let results = erase_all(&mut *self.camera, approvals, patience, &watch, &ask);
+                self.world.progress.read_ends(self.bay, &watch);
                 Event::Erased { bay, results }
             }
         }
@@ -611,17 +622,13 @@ impl Docked<'_> {
         progress.read_starts(self.bay, watch.clone());
         let (path, size) = (&source.path, source.size);
         let read = second_read(&mut *self.camera, path, size, Patience::default(), &watch);
-        progress.read_ends(self.bay);
+        progress.read_ends(self.bay, &watch);
         match read {
             SecondRead::Read(hashed) => Ok(hashed),
             SecondRead::Paused(_) => Err("the camera was taken during the second read".into()),
             SecondRead::Unreadable { words, .. } => Err(format!("the second read failed: {words}")),
             SecondRead::Refused(error) => Err(format!("the second read failed: {}", chain(&error))),
         }
-    }
-
-    fn erase(&mut self, approval: Approval, watch: &Watch) -> EraseResult {
-        erase(&mut *self.camera, approval, Patience::default(), watch)
     }
 }
 

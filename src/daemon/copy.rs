@@ -58,7 +58,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    fn is_cancelled(&self) -> bool {
+    pub(super) fn is_cancelled(&self) -> bool {
         self.cancel.load(Ordering::Relaxed)
     }
 }

@@ -338,6 +338,12 @@ fn loudly(facts: &[NewFact]) {
             Fact::UploadFailed { object, words, attempts, retry_at, .. } => {
                 tracing::warn!(%object, attempts, %retry_at, "upload failed: {words}");
             }
+            Fact::StoreLost { object, words, .. } => {
+                tracing::error!(%object, "the store lost what it had acknowledged: {words}");
+            }
+            Fact::StoreForgot { object, words, .. } => {
+                tracing::warn!(%object, "back to the queue: {words}");
+            }
             Fact::SpoolDamaged { object, words } => {
                 tracing::error!(%object, "the spool lost an object: {words}");
             }

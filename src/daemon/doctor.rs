@@ -4,7 +4,7 @@ mod footage;
 mod surroundings;
 mod usb;
 
-use super::{chain, ports::Ports, uploads::Uploads};
+use super::{chain, patrol, ports::Ports, uploads::Uploads};
 use crate::{
     clock::Clock,
     config::{BaySource, Config},
@@ -172,6 +172,21 @@ impl Doctor {
         if let (Ok(_), Some(trouble)) = (&looked, self.known().await.store) {
             let words = format!("{endpoint}: {}: {}", trouble.need.words(), trouble.words);
             return Finding::bad("store", words, trouble.need.next_step());
+        }
+        if looked.is_ok() {
+            let round = patrol::round(&self.uploads, self.clock.now()).await;
+            if let Some((object, words)) = round.lacks.first() {
+                let (missed, asked) = (round.lacks.len(), round.lacks.len() + round.held);
+                return Finding::bad(
+                    "store",
+                    format!(
+                        "{endpoint} lacks {missed} of the {asked} objects that it acknowledged \
+                         last ({object}: {words}): is it another store, or was it emptied?"
+                    ),
+                    "check `endpoint`, `bucket` and `prefix` under [store], and ask whoever runs \
+                     the store; nothing is erased that it does not have",
+                );
+            }
         }
         match looked {
             Ok(_) => match self.uploads.probed.get() {

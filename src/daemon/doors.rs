@@ -2,7 +2,7 @@
 
 use super::{
     cameras::{Bays, Order, World},
-    copy::{SmallOutcome, spool_stream},
+    copy::{SmallOutcome, Watch, spool_stream},
     core::Core,
     records::{RecordStream, size_max},
     uploads::Uploads,
@@ -57,7 +57,11 @@ impl Doors {
             Action::SecondRead { bay, segment, source } => {
                 order(&bay, Order::SecondRead { segment, source });
             }
-            Action::Erase { bay, approvals } => order(&bay, Order::Erase { approvals }),
+            Action::Erase { bay, approvals } => {
+                let watch = Arc::new(Watch::default());
+                self.world.progress.read_starts(&bay, watch.clone());
+                order(&bay, Order::Erase { approvals, watch });
+            }
             Action::StopErase { bay } => self.world.progress.stop_read(&bay),
             // The core's own: see its loop.
             Action::AcceptDamage { .. } => {}

@@ -13,6 +13,7 @@ mod files;
 mod log;
 mod marking;
 mod open;
+mod patrol;
 mod ports;
 mod preflight;
 mod progress;
@@ -164,12 +165,15 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
     let socket_for_errors = socket.clone();
     let listener = tokio::spawn(async move { api::serve(&socket, api).await });
     let ticker = tokio::spawn(tick(core.clone(), progress));
-    let pruner = tokio::spawn(prune_daily(journal.clone(), clock));
+    let pruner = tokio::spawn(prune_daily(journal.clone(), clock.clone()));
+    let uploads = world.store.uploads.clone();
+    let patrol = tokio::spawn(patrol::patrol(uploads, core.clone(), clock));
     let result = wait_for_end(&core, core_end, listener, socket_for_errors).await;
     world.stop.store(true, Ordering::Relaxed);
     world.ports.stir();
     ticker.abort();
     pruner.abort();
+    patrol.abort();
     figures.iter().for_each(tokio::task::JoinHandle::abort);
     drop(core);
     let closed = tokio::task::spawn_blocking(move || {

@@ -9,7 +9,7 @@ use super::{
     doors::Doors,
     files::{self, io_error},
     ports::{Parts, Ports},
-    uploads::{Stops, Uploads},
+    uploads::{Asking, Stops, Uploads},
     witnesses,
 };
 use crate::{
@@ -174,6 +174,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
             let (every, started) = (config.charging.battery_poll_seconds, Instant::now());
             Batteries::new(Duration::from_secs(every), Box::new(move || started.elapsed()))
         },
+        store: Asking { runtime: Handle::current(), uploads: uploads.clone() },
         set_clock: match config.cameras.set_clock {
             true => Some(time_zone(&config.cameras.clock_zone, CLOCK_ZONE)?),
             false => None,

@@ -74,8 +74,12 @@ impl Progress {
         lock(&self.reads).insert(bay.clone(), watch);
     }
 
-    pub fn read_ends(&self, bay: &BayName) {
-        lock(&self.reads).remove(bay);
+    /// Not if another one began there since.
+    pub fn read_ends(&self, bay: &BayName, watch: &Arc<Watch>) {
+        let mut reads = lock(&self.reads);
+        if reads.get(bay).is_some_and(|current| Arc::ptr_eq(current, watch)) {
+            reads.remove(bay);
+        }
     }
 
     /// The daemon stops: whatever reads a camera ends at its next read.

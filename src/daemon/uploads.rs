@@ -8,6 +8,7 @@ use crate::{
     clock::Clock,
     custody::receipt::{DockKey, Place, Receipt},
     dock::{
+        Records as _,
         event::{Event, NoReceipt, UploadEnd},
         sending::{Sending, Turn},
         state::ObjectState,
@@ -31,9 +32,13 @@ use std::{
     time::Duration,
 };
 use tokio::{
+    runtime::Handle,
     sync::{Notify, OnceCell, Semaphore},
     task::JoinSet,
 };
+
+/// A camera's thread waits so long for one answer of the store at most.
+const LOOK_MAX: Duration = Duration::from_secs(20);
 
 /// What uploads share.
 pub struct Uploads {
@@ -59,6 +64,33 @@ pub struct Uploads {
     pub place: Place,
     /// Retention from capture on; none where objects are not to be locked.
     pub lock_for: Option<SignedDuration>,
+}
+
+/// What a look at the store says about an object that has its receipt.
+#[derive(Debug)]
+pub enum StoreLook {
+    Holds(Box<StoredProof>),
+    /// It answered, and does not have it.
+    Lacks(String),
+    /// It could not be asked.
+    Silent(String),
+}
+
+/// How camera threads ask the store.
+pub struct Asking {
+    pub runtime: Handle,
+    pub uploads: Arc<Uploads>,
+}
+
+impl Asking {
+    /// Waits for the answer; never on a thread of the runtime.
+    pub fn ask(&self, object: ObjectId) -> StoreLook {
+        match self.uploads.journal.view().object(object) {
+            Ok(Some(state)) => self.runtime.block_on(self.uploads.look(&state)),
+            Ok(None) => StoreLook::Silent("the object is not known".into()),
+            Err(error) => StoreLook::Silent(error.to_string()),
+        }
+    }
 }
 
 /// Asks running uploads to end between two parts.
@@ -262,6 +294,34 @@ impl Uploads {
             .map_err(|error| later(error.to_string()))?
             .map_err(|error| later(format!("the receipt cannot be written: {error}")))?;
         Ok(ReceiptRef { sha256, level })
+    }
+
+    /// Looks whether the store still has what it has a receipt for.
+    pub async fn look(&self, state: &ObjectState) -> StoreLook {
+        let object = &state.object;
+        let Some((level, version)) = state.stored.clone().filter(|_| state.receipt.is_some())
+        else {
+            return StoreLook::Lacks("it has no receipt any more".into());
+        };
+        let asked = async {
+            // A store that takes wrong signatures, or another one in its place, has no say.
+            self.limits().await?;
+            self.store.head(&object.key).await
+        };
+        let head = match tokio::time::timeout(LOOK_MAX, asked).await {
+            Err(_) => return StoreLook::Silent("it did not answer in time".into()),
+            Ok(Err(error)) => return StoreLook::Silent(error.with_advice()),
+            Ok(Ok(None)) => {
+                return StoreLook::Lacks("the store no longer has what it acknowledged".into());
+            }
+            Ok(Ok(Some(head))) => head,
+        };
+        match StoredProof::again(object, head, level, version.as_deref()) {
+            Some(proof) => StoreLook::Holds(Box::new(proof)),
+            None => StoreLook::Lacks(
+                "the store now has something else in the place of what it acknowledged".into(),
+            ),
+        }
     }
 
     /// Puts the receipt beside the object in the store.

@@ -12,7 +12,7 @@ use crate::{
 use std::{
     fs::{self, File},
     io,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// Receipts looked at when the log is opened: those of the objects sealed last. Their heads lie
@@ -25,23 +25,33 @@ const RECEIPTS_MAX: usize = 256;
 /// # Errors
 /// Plain I/O errors of listing the folder. A receipt that cannot be read proves nothing.
 pub fn receipt_heads(folder: &Path, key: &DockKey) -> io::Result<Vec<Proved>> {
-    let mut names: Vec<PathBuf> = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "receipt") {
-            names.push(path);
-        }
-    }
-    // Object ids begin with the time of sealing.
-    names.sort_unstable_by(|a, b| b.cmp(a));
-    names.truncate(RECEIPTS_MAX);
     let trusted = key.public();
-    let heads = names.iter().filter_map(|path| {
-        let receipt = own_receipt(path, &trusted)?;
+    let heads = newest_receipts(folder)?.into_iter().filter_map(|object| {
+        let receipt = own_receipt(&super::uploads::receipt_path(folder, object), &trusted)?;
         let by = format!("the receipt of object {}", receipt.object);
         Some(Proved { head: receipt.custody, by })
     });
     Ok(heads.collect())
+}
+
+/// The objects whose receipts are the newest, newest first; a few hundred at most.
+///
+/// # Errors
+/// Plain I/O errors of listing the folder.
+pub fn newest_receipts(folder: &Path) -> io::Result<Vec<ObjectId>> {
+    let mut objects: Vec<ObjectId> = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "receipt")
+            && let Some(object) = path.file_stem().and_then(|name| name.to_str()?.parse().ok())
+        {
+            objects.push(object);
+        }
+    }
+    // Object ids begin with the time of sealing.
+    objects.sort_unstable_by(|a, b| b.cmp(a));
+    objects.truncate(RECEIPTS_MAX);
+    Ok(objects)
 }
 
 fn own_receipt(path: &Path, trusted: &PublicKey) -> Option<Receipt> {

@@ -86,6 +86,11 @@ pub enum Event {
     SpoolFreed {
         object: ObjectId,
     },
+    /// Asked twice, some time apart, the store does not have what its receipt says.
+    StoreLacks {
+        object: ObjectId,
+        words: String,
+    },
     /// The spool has no file for an object that still needs one.
     SpoolMissing {
         object: ObjectId,
@@ -161,6 +166,10 @@ pub enum EraseResult {
     Changed(Hashed),
     /// Told to stop reading; nothing was done.
     GaveWay,
+    /// The store was asked and does not have what its receipt says; nothing was done.
+    StoreLacks(String),
+    /// The store could not be asked; nothing was done.
+    StoreSilent(String),
     /// The camera went away before this one's turn.
     Gone,
 }

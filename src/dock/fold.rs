@@ -130,6 +130,9 @@ impl Fold<'_> {
             Fact::StoreForgot { object, words, retry_at } => {
                 self.store_forgot(*object, words, *retry_at)
             }
+            Fact::StoreLost { object, words, retry_at } => {
+                self.store_lost(*object, words, *retry_at)
+            }
             Fact::Receipted { object, receipt } => self.receipted(*object, receipt),
             Fact::ReceiptPlaced { object } => self.object(*object, |o| o.receipt_placed = true),
             Fact::SpoolFreed { object } => self.object(*object, |o| o.spool_freed = true),
@@ -380,6 +383,7 @@ impl Fold<'_> {
             second_read: None,
             superseded: false,
             replaced: false,
+            store_losses: 0,
         };
         self.totals.stages[Stage::Seen as usize].add(segment.source.size);
         let class = self.class_of(&state)?;
@@ -531,6 +535,7 @@ impl Fold<'_> {
             lost: false,
             marking,
             forgotten: 0,
+            missing: false,
         };
         self.totals.queue[class_slot(object.class)].add(object.sealed.size);
         let row = key::queue(object.class, self.entry.at, object.id);

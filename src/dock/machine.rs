@@ -14,6 +14,7 @@ use super::{
     finishing::FinishTrouble,
     growing::Growing,
     ingest::Ingest,
+    lacking::Looks,
     marks::Marks,
     recording::Describing,
     releasing::ReleasePass,
@@ -99,6 +100,8 @@ pub struct Bay {
     pub(super) last_copy: u64,
     /// Erase batches in a row of which nothing was erased.
     pub(super) erase_failures: u32,
+    /// What asking the store before erasing found.
+    pub(super) looks: Looks,
     /// The last second read that gave what was sealed, and when.
     pub(super) fresh: Option<(SegmentId, Timestamp)>,
     /// Files whose second read differed and that were read once more in this docking, to tell a
@@ -315,6 +318,9 @@ impl Dock {
                 self.finishing.remove(&object);
                 self.bays.values_mut().for_each(|bay| bay.spool_full = false);
                 step.fact(Fact::SpoolFreed { object });
+            }
+            Event::StoreLacks { object, words } => {
+                self.handle_store_lacks(now, object, &words, view, &mut step)?;
             }
             Event::SpoolMissing { object, stored: Some((level, version)) } => {
                 step.fact(Fact::Stored { object, level, version });

@@ -15,6 +15,7 @@ mod finishing;
 mod fold;
 mod growing;
 mod ingest;
+pub mod lacking;
 pub mod machine;
 mod marking;
 mod marks;

@@ -3,6 +3,7 @@
 use super::{
     Dock, IndexBroken, Records, Stage, View,
     event::{Action, EraseResult, Step},
+    lacking::{LOOKED_APART, missed_before_erase},
     machine::Work,
     state::{RecordingState, SegmentState, key},
 };
@@ -19,6 +20,8 @@ use jiff::{SignedDuration, Timestamp};
 /// set meanwhile is met soon.
 const LOOK_MAX: usize = 64;
 const ERASE_MAX: usize = 16;
+/// After the store could not be asked, one file asks for all.
+const ERASE_IN_SILENCE: usize = 1;
 /// Files in doubt that are read once more in one docking.
 const DOUBTED_MAX: usize = 1000;
 /// Bytes read again in one batch, but for a single larger file.
@@ -76,6 +79,7 @@ impl Dock {
         let Some(bay) = self.bays.get_mut(name) else { return Ok(()) };
         let mut pass = std::mem::take(&mut bay.release);
         let (camera, erase_allowed) = (bay.camera.clone(), bay.erase_allowed);
+        let most = if bay.looks.silent.is_some() { ERASE_IN_SILENCE } else { ERASE_MAX };
         let prefix = key::candidates(&camera);
         let from = pass.from.take().unwrap_or_else(|| prefix.clone());
         let ids = view.ids(&prefix, &from, LOOK_MAX)?;
@@ -132,7 +136,7 @@ impl Dock {
                 Decision::Stay(obstacles) => pass.pending |= is_pending(&obstacles),
             }
             pass.from = Some(after);
-            if permits.len() == ERASE_MAX {
+            if permits.len() >= most {
                 break;
             }
         }
@@ -353,8 +357,9 @@ impl Dock {
         step: &mut Step,
     ) -> Result<(), IndexBroken> {
         let is_current = self.finish_work(bay, Work::Erase(results.len())).is_some();
-        let mut problem = None;
+        let (mut problem, mut silent, mut missed) = (None, None, false);
         let (mut erased, mut gave_way, mut replaced) = (false, false, false);
+        let mut looks = self.bays.get_mut(bay).map(|bay| std::mem::take(&mut bay.looks));
         for (segment, result) in results {
             match result {
                 // Absent right after we were about to erase it: an earlier run did, before a crash.
@@ -371,6 +376,15 @@ impl Dock {
                     step.fact(Fact::ReleaseFailed { segment, words });
                     gave_way = true;
                 }
+                EraseResult::StoreSilent(words) => {
+                    step.fact(Fact::ReleaseFailed { segment, words: words.clone() });
+                    silent = Some(words);
+                }
+                EraseResult::StoreLacks(words) => {
+                    missed = true;
+                    let looks = looks.as_mut();
+                    problem = missed_before_erase(now, looks, segment, &words, view, step)?;
+                }
                 EraseResult::Changed(read) => {
                     replaced = true;
                     self.source_changed(now, segment, (read, None), view, step)?;
@@ -378,6 +392,10 @@ impl Dock {
                 // Stays "releasing"; the next listing of the camera tells which way it went.
                 EraseResult::Gone => {}
             }
+        }
+        if let (Some(bay), Some(mut looks)) = (self.bays.get_mut(bay), looks) {
+            looks.silent.clone_from(&silent);
+            bay.looks = looks;
         }
         let docked = if is_current { self.bays.get_mut(bay) } else { None };
         if let Some(bay) = docked {
@@ -387,13 +405,17 @@ impl Dock {
                 // What was passed over is met again by a walk from the start.
                 bay.release = ReleasePass::default();
             }
-            if erased || problem.is_none() {
+            if erased || problem.is_none() && silent.is_none() {
                 bay.erase_failures = 0;
             } else {
                 // Every try is two lines of the log: a card that refuses is asked ever more rarely.
                 bay.erase_failures = bay.erase_failures.saturating_add(1);
                 let wait = PASS_EVERY.saturating_mul(1 << bay.erase_failures.min(8));
                 bay.release.next_at = now.saturating_add(wait.min(ERASE_WAIT_MAX)).ok();
+            }
+            if missed {
+                let second = now.saturating_add(LOOKED_APART).ok();
+                bay.release.next_at = bay.release.next_at.max(second);
             }
             bay.problem = problem;
         }

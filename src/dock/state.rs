@@ -167,6 +167,8 @@ pub enum FileTrouble {
     Replaced,
     /// It left its camera before it was copied, and not by the dock.
     Lost,
+    /// After its receipt the store was seen, so often by now, not to have it any more.
+    StoreLost { times: u32 },
 }
 
 impl FileTrouble {
@@ -174,14 +176,19 @@ impl FileTrouble {
     pub fn of(state: &SegmentState) -> Option<Self> {
         match (&state.sealed, state.second_read) {
             (None, _) if state.stage == Stage::Vanished && !state.superseded => Some(Self::Lost),
-            (None, _) => None,
+            (None, _) => Self::store_lost(state),
             (Some(sealed), _) if !sealed.verdict.is_sound() => {
                 Some(Self::Unsound { verdict: sealed.verdict, seq: sealed.seq })
             }
             (Some(_), _) if state.replaced => Some(Self::Replaced),
             (Some(_), Some((_, false))) => Some(Self::ReadsDiffer),
-            (Some(_), _) => None,
+            (Some(_), _) => Self::store_lost(state),
         }
+    }
+
+    fn store_lost(state: &SegmentState) -> Option<Self> {
+        let times = state.store_losses;
+        (times > 0).then_some(Self::StoreLost { times })
     }
 }
 
@@ -250,6 +257,9 @@ pub struct SegmentState {
     /// Another file lies in its place on the camera, found when it was to be erased.
     #[serde(default)]
     pub replaced: bool,
+    /// How often the store did not have it any more after its receipt.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub store_losses: u32,
 }
 
 /// What sealing established.
@@ -287,6 +297,9 @@ pub struct ObjectState {
     /// How often the store did not have it any more after it had proved that it had.
     #[serde(default, skip_serializing_if = "is_never")]
     pub forgotten: u32,
+    /// After its receipt the store was seen not to have it any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub missing: bool,
 }
 
 fn is_never(times: &u32) -> bool {
@@ -377,6 +390,9 @@ pub struct Totals {
     pub upload_failures: u64,
     pub copy_failures: u64,
     pub spool_damage: u64,
+    /// Objects that the store lost after their receipt.
+    #[serde(default)]
+    pub store_losses: u64,
     pub vanished_unsealed: u64,
     pub index_rebuilds: u64,
     pub log_repairs: u64,

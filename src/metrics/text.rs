@@ -197,6 +197,7 @@ fn history(sheet: &mut Sheet, v: &Vitals) {
         ("differing_reads", "Second reads that gave other bytes", t.second_reads_differing),
         ("replaced_files", "Files replaced on a camera after they were copied", t.sources_changed),
         ("spool_damages", "Objects that the spool lost", t.spool_damage),
+        ("store_losses", "Objects that the store lost after their receipt", t.store_losses),
         ("index_rebuilds", "Times the index was made again", t.index_rebuilds),
         ("log_repairs", "Torn last lines of the custody log", t.log_repairs),
         ("usb_bus_losses", "Times the USB bus could not be read", v.usb_bus_losses),

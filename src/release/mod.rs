@@ -2,14 +2,17 @@
 //!
 //! **The rule is data**: [`CONDITIONS`] is the whole of it, in order. Every condition must hold;
 //! one that cannot be judged does not hold. What the rule allows is an [`Approval`], which only
-//! [`evaluate`] makes. It becomes an [`ErasePermit`] by a fresh read of the file that equals what was
-//! sealed (or at once, where the force decided so, or where such a read was made just now). The
-//! camera door asks for a permit, so code that erases without the rule, or without the read, does
-//! not compile. The evidence is read from the folded state, which only holds facts already on disk.
+//! [`evaluate`] makes. It becomes an [`ErasePermit`] by two looks made now: the store still holds the
+//! object ([`StoredProof`]), and a fresh read of the file equals what was sealed (no read where the
+//! force decided so, or where one was made just now). The camera door asks for a permit, so code that
+//! erases without the rule, or without the looks, does not compile. The evidence is read from the folded state, which only holds facts already on disk.
 
-use crate::types::{
-    FileKind, ObjectId, ReceiptLevel, SegmentId, Sha256Digest, Verdict,
-    fact::{Hashed, ReceiptRef, Segment, Source},
+use crate::{
+    transfer::StoredProof,
+    types::{
+        FileKind, ObjectId, ReceiptLevel, SegmentId, Sha256Digest, Verdict,
+        fact::{Hashed, ReceiptRef, Segment, Source},
+    },
 };
 use jiff::{SignedDuration, Timestamp};
 use std::fmt;
@@ -259,6 +262,7 @@ fn digest_matched(policy: &Policy, e: &Evidence<'_>, now: Timestamp) -> Result<(
 #[derive(Debug, PartialEq, Eq)]
 pub struct Approval {
     segment: SegmentId,
+    object: ObjectId,
     source: Source,
     plain: Hashed,
     receipt: Sha256Digest,
@@ -269,6 +273,11 @@ pub struct Approval {
 impl Approval {
     pub fn segment(&self) -> SegmentId {
         self.segment
+    }
+
+    /// The sealed object that the store must still hold.
+    pub fn object(&self) -> ObjectId {
+        self.object
     }
 
     /// What the file looked like when it was sealed.
@@ -296,19 +305,18 @@ impl Approval {
         self.needs_read
     }
 
-    /// The permit, where no further read is asked for.
-    pub fn without_read(self) -> Option<ErasePermit> {
-        (!self.needs_read).then(|| self.permit())
-    }
-
-    /// The permit, by a read made now; none if it gave anything but what was sealed.
-    pub fn confirmed_by(self, read: Hashed) -> Option<ErasePermit> {
-        (read == self.plain).then(|| self.permit())
-    }
-
-    fn permit(self) -> ErasePermit {
-        let Self { segment, source, receipt, words, .. } = self;
-        ErasePermit { segment, source, receipt, words }
+    /// The permit, by looks made now: what a read gave, if one was made, and what the store was
+    /// seen to hold. None if a read was due and not made, if it gave anything but what was sealed,
+    /// or if the store's word is about another object.
+    pub fn confirmed_by(self, read: Option<Hashed>, stored: &StoredProof) -> Option<ErasePermit> {
+        let as_sealed = read.map_or(!self.needs_read, |read| read == self.plain);
+        let Self { segment, object, source, receipt, words, .. } = self;
+        (as_sealed && stored.object() == object).then_some(ErasePermit {
+            segment,
+            source,
+            receipt,
+            words,
+        })
     }
 }
 
@@ -317,7 +325,8 @@ impl Approval {
 pub(crate) fn approval_for_test(source: Source, plain: Hashed, needs_read: bool) -> Approval {
     let segment = SegmentId(uuid::Uuid::nil());
     let (receipt, words) = (Sha256Digest([0; 32]), String::new());
-    Approval { segment, source, plain, receipt, words, needs_read }
+    let object = ObjectId(uuid::Uuid::nil());
+    Approval { segment, object, source, plain, receipt, words, needs_read }
 }
 
 /// The right to erase one file from one camera. Only an [`Approval`] can become one.
@@ -381,6 +390,7 @@ pub fn evaluate(policy: &Policy, evidence: &Evidence<'_>, now: Timestamp) -> Dec
             let read = if needs_read { "; to be read again and compared first" } else { "" };
             Decision::Release(Approval {
                 segment: evidence.segment.id,
+                object: sealed.object,
                 source: evidence.segment.source.clone(),
                 plain: sealed.plain,
                 receipt: receipt.sha256,

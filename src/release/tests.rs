@@ -179,7 +179,7 @@ fn a_clock_set_back_delays_and_never_hastens() {
 }
 
 #[test]
-fn no_permit_without_a_fresh_read_that_gives_what_was_sealed() {
+fn no_permit_without_a_fresh_read_that_gives_what_was_sealed_and_the_stores_word() {
     let (segment, receipt) = (segment(Some(hashed().sha256)), receipt());
     let approval = |policy: Policy, reread_age| {
         let evidence = Evidence { reread_age, ..good(&segment, &receipt) };
@@ -189,14 +189,18 @@ fn no_permit_without_a_fresh_read_that_gives_what_was_sealed() {
         }
     };
     let ago = |seconds| Some(SignedDuration::from_secs(seconds));
+    let stored = StoredProof::for_test(approval(policy(), None).object());
     for age in [None, ago(61), ago(-1)] {
         assert!(approval(policy(), age).needs_read(), "{age:?}");
-        assert_eq!(approval(policy(), age).without_read(), None);
-        assert!(approval(policy(), age).confirmed_by(hashed()).is_some());
+        assert_eq!(approval(policy(), age).confirmed_by(None, &stored), None);
+        assert!(approval(policy(), age).confirmed_by(Some(hashed()), &stored).is_some());
         let replaced = Hashed { size: 3, sha256: Sha256Digest::of(b"abd") };
-        assert_eq!(approval(policy(), age).confirmed_by(replaced), None);
+        assert_eq!(approval(policy(), age).confirmed_by(Some(replaced), &stored), None);
     }
-    assert!(approval(policy(), ago(60)).without_read().is_some(), "it was read just now");
+    let read_just_now = approval(policy(), ago(60));
+    assert!(read_just_now.confirmed_by(None, &stored).is_some());
     let trusting = Policy { reread: false, ..policy() };
-    assert!(approval(trusting, None).without_read().is_some());
+    assert!(approval(trusting, None).confirmed_by(None, &stored).is_some());
+    let another = StoredProof::for_test(ObjectId(uuid::Uuid::from_u128(99)));
+    assert_eq!(approval(trusting, None).confirmed_by(None, &another), None);
 }

@@ -2,7 +2,7 @@
 
 use super::{Enforces, ObjectHead};
 use crate::types::{
-    Md5Digest, ReceiptLevel,
+    Md5Digest, ObjectId, ReceiptLevel,
     fact::{Fact, PartTable, SealedObject},
 };
 use md5::{Digest as _, Md5};
@@ -71,13 +71,14 @@ fn has_md5_etag(object: &SealedObject, head: &ObjectHead) -> bool {
 /// make one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredProof {
+    object: ObjectId,
     head: ObjectHead,
     level: ReceiptLevel,
 }
 
 impl StoredProof {
-    pub(super) fn new(head: ObjectHead, level: ReceiptLevel) -> Self {
-        Self { head, level }
+    pub(super) fn new(object: ObjectId, head: ObjectHead, level: ReceiptLevel) -> Self {
+        Self { object, head, level }
     }
 
     /// The proof of an object already called stored, from a look just taken: nothing when the
@@ -93,9 +94,20 @@ impl StoredProof {
             return None;
         }
         match likeness(object, &head) {
-            Likeness::Equal | Likeness::Doubtful => Some(Self { head, level }),
+            Likeness::Equal | Likeness::Doubtful => Some(Self { object: object.id, head, level }),
             Likeness::Unequal => None,
         }
+    }
+
+    /// A proof out of thin air, for the tests of what comes after it only.
+    #[cfg(test)]
+    pub(crate) fn for_test(object: ObjectId) -> Self {
+        Self { object, head: ObjectHead::default(), level: ReceiptLevel::ReadBack }
+    }
+
+    /// The object that this is the proof of.
+    pub fn object(&self) -> ObjectId {
+        self.object
     }
 
     /// What the store said when it was asked last.

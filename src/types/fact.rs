@@ -609,6 +609,14 @@ pub enum Fact {
         words: String,
         retry_at: Timestamp,
     },
+    /// Asked again after its receipt, twice and some time apart, the store does not have it any more
+    /// (emptied, exchanged, restored from a backup). What is still on its camera is read and sent
+    /// again, not before `retry_at`.
+    StoreLost {
+        object: ObjectId,
+        words: String,
+        retry_at: Timestamp,
+    },
     /// The receipt is signed and fsynced on the dock.
     Receipted {
         object: ObjectId,

@@ -1,6 +1,6 @@
 //! The law, looked at where it counts: at the moment in which a camera is told to erase a file.
 
-use crate::{mutants::Mutant, sealing, world::World};
+use crate::{mutants::Mutant, world::World};
 use bwvdock::{
     custody::receipt::Receipt,
     dock::Records,
@@ -10,26 +10,14 @@ use bwvdock::{
 
 pub fn before_erase(world: &mut World, camera: usize, permit: &ErasePermit) {
     match look(world, camera, permit) {
-        Ok(Held::Now) => {}
-        Ok(Held::UntilItsRestore) => {
-            world.tally.erased_on_an_old_receipt += 1;
-            let bytes = &world.cameras[camera].files[&permit.source().path].bytes;
-            world.truth.beyond.insert(Sha256Digest::of(bytes));
-        }
+        Ok(()) => {}
         Err((name, words)) => world.violate(name, format!("{}: {words}", permit.source().path)),
     }
 }
 
-/// Whether the store has what is about to be erased.
-enum Held {
-    Now,
-    /// It had, when the receipt was written; it lost it since by a restore of its own.
-    UntilItsRestore,
-}
-
 type Broken = (&'static str, String);
 
-fn look(world: &World, camera: usize, permit: &ErasePermit) -> Result<Held, Broken> {
+fn look(world: &World, camera: usize, permit: &ErasePermit) -> Result<(), Broken> {
     let state = world.table.segment(permit.segment()).expect("a table in memory");
     let Some(state) = state else {
         return Err(("law: a permit for what is known", "an unknown segment".into()));
@@ -44,13 +32,7 @@ fn look(world: &World, camera: usize, permit: &ErasePermit) -> Result<Held, Brok
         let held = world.holds(object).filter(|plain| plain == bytes);
         held.map(|_| *id)
     });
-    // What a store loses by its own restore, after a look had found it, no dock can know.
-    let lost_later = |id: &&ObjectId| {
-        world.truth.rolled_back.contains(id)
-            && world.truth.looked.contains(id)
-            && world.truth.objects[id].plain == sealing::hashed(bytes)
-    };
-    let Some(object) = holding.or_else(|| objects.iter().find(lost_later).copied()) else {
+    let Some(object) = holding else {
         let same = objects.iter().any(|id| world.holds(&world.truth.objects[id]).is_some());
         let name = match same {
             true => "law: the file erased is the file sealed",
@@ -60,8 +42,7 @@ fn look(world: &World, camera: usize, permit: &ErasePermit) -> Result<Held, Brok
     };
     receipt(world, object)?;
     flushed(world, permit, object)?;
-    described(world, object)?;
-    Ok(if holding.is_some() { Held::Now } else { Held::UntilItsRestore })
+    described(world, object)
 }
 
 fn digest_or_two_reads(

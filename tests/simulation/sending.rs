@@ -11,7 +11,7 @@ use bwvdock::{
     custody::receipt::{Place, Receipt},
     dock::{
         Event, Records,
-        event::{MarkEnd, NoReceipt, UploadEnd},
+        event::{EraseResult, MarkEnd, NoReceipt, UploadEnd},
         sending::{Sending, Turn},
     },
     transfer::{self, Answer, Call, ListedPart, ObjectHead, Resume, StoreError, StoredProof},
@@ -235,12 +235,7 @@ impl World {
             return Err(later("confused"));
         };
         let head = match self.is(Mutant::ErasedAfterTheStoreLostIt) {
-            true => Some(ObjectHead {
-                size: object.sealed.size,
-                version: version.clone(),
-                meta_sha256: Some(object.sealed.sha256.to_string()),
-                ..ObjectHead::default()
-            }),
+            true => Some(as_if_it_were_there(object, version.clone())),
             false => {
                 if self.holds(object).is_some() {
                     self.truth.looked.insert(id);
@@ -252,6 +247,26 @@ impl World {
         let proof = StoredProof::again(object, head, level, version.as_deref())
             .ok_or(later("the store now has something else under the object's key"))?;
         self.sign(object, &proof).map_err(later)
+    }
+
+    /// What the daemon asks right before an erase.
+    pub fn look_before_erase(&mut self, id: ObjectId) -> Result<StoredProof, EraseResult> {
+        let silent = |words: &str| EraseResult::StoreSilent(words.to_owned());
+        let lacks = |words: &str| EraseResult::StoreLacks(words.to_owned());
+        let state = self.table.object(id).expect("a table in memory").ok_or(silent("unknown"))?;
+        let object = &state.object;
+        let (level, version) = state.stored.clone().ok_or(lacks("not stored"))?;
+        let head = match self.is(Mutant::ErasedAfterTheStoreLostIt) {
+            true => Some(as_if_it_were_there(object, version.clone())),
+            false => match self.call(object, &Call::Head, &[], &mut Vec::new()) {
+                Ok(Answer::Head(head)) => head,
+                Ok(_) => return Err(silent("confused")),
+                Err(error) => return Err(silent(&error.to_string())),
+            },
+        };
+        let head = head.ok_or(lacks("the store no longer has it"))?;
+        StoredProof::again(object, head, level, version.as_deref())
+            .ok_or(lacks("the store now has something else"))
     }
 
     fn sign(
@@ -319,4 +334,13 @@ fn is_sealed(object: &SealedObject, file: &[u8]) -> bool {
 
 fn error_of() -> StoreError {
     error(transfer::Fault::NotTheStore)
+}
+
+fn as_if_it_were_there(object: &SealedObject, version: Option<String>) -> ObjectHead {
+    ObjectHead {
+        size: object.sealed.size,
+        version,
+        meta_sha256: Some(object.sealed.sha256.to_string()),
+        ..ObjectHead::default()
+    }
 }

@@ -16,8 +16,6 @@ pub struct Tally {
     pub simulated_seconds: i64,
     /// The store lost it by its own restore, after the dock had lawfully emptied the camera.
     pub lost_by_the_store: u64,
-    /// The store had lost it by its own restore since the receipt was written.
-    pub erased_on_an_old_receipt: u64,
     pub faults: BTreeMap<String, u64>,
     pub facts: BTreeMap<String, u64>,
     pub obstacles: BTreeMap<String, u64>,
@@ -56,7 +54,6 @@ impl Tally {
         self.events += other.events;
         self.simulated_seconds += other.simulated_seconds;
         self.lost_by_the_store += other.lost_by_the_store;
-        self.erased_on_an_old_receipt += other.erased_on_an_old_receipt;
         for (mine, theirs) in [
             (&mut self.faults, other.faults),
             (&mut self.facts, other.facts),
@@ -84,7 +81,6 @@ impl fmt::Display for Tally {
         writeln!(f, "crashes           {}, power cuts {}", self.crashes, self.power_cuts)?;
         writeln!(f, "calls to stores   {}", self.requests)?;
         writeln!(f, "lost by a store's restore, after a lawful erase: {}", self.lost_by_the_store)?;
-        writeln!(f, "erased on a receipt older than that: {}", self.erased_on_an_old_receipt)?;
         for (title, map) in [
             ("faults", &self.faults),
             ("facts", &self.facts),

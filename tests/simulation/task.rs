@@ -9,6 +9,7 @@ use bwvdock::{
         state::key,
     },
     release::{Approval, ErasePermit},
+    transfer::StoredProof,
     types::{
         BayName, ObjectId, RecordingId, SegmentId, Sha256Digest,
         fact::{Hashed, MarksAsked, Source},
@@ -226,9 +227,16 @@ impl World {
             Work::Erase { approvals, results } => {
                 if let Some(approval) = approvals.pop_front() {
                     let segment = approval.segment();
+                    let silent = results.iter().find_map(|(_, result)| match result {
+                        EraseResult::StoreSilent(words) => Some(words.clone()),
+                        _ => None,
+                    });
                     let result = match camera {
                         None => EraseResult::Gone,
                         Some(_) if stop => EraseResult::GaveWay,
+                        Some(_) if silent.is_some() => {
+                            EraseResult::StoreSilent(silent.unwrap_or_default())
+                        }
                         Some(camera) => clear(&mut AtCamera { world: self, camera }, approval),
                     };
                     results.push((segment, result));
@@ -399,6 +407,10 @@ impl Clearing for AtCamera<'_> {
         }
         self.world.note_read(self.camera, &source, &read.bytes);
         Ok(sealing::hashed(&read.bytes))
+    }
+
+    fn ask_store(&mut self, approval: &Approval) -> Result<StoredProof, EraseResult> {
+        self.world.look_before_erase(approval.object())
     }
 
     fn erase(&mut self, permit: &ErasePermit) -> EraseResult {

@@ -61,6 +61,15 @@ fn of_totals(totals: &Totals) -> Vec<Finding> {
              be brought to; `bwvdock retry` then asks it again",
         ),
         (
+            totals.store_losses,
+            format!(
+                "{} objects were lost by the store after it had acknowledged them",
+                totals.store_losses
+            ),
+            "`bwvdock reconcile` and `bwvdock custody show` (store_lost) name them; what is still \
+             on a camera is sent again; ask whoever runs the store about the rest",
+        ),
+        (
             totals.gaps,
             format!("{} gaps: numbering names footage this dock never saw", totals.gaps),
             "`bwvdock recordings` names them; look for it on the camera and in other docks, and \

@@ -1,12 +1,13 @@
-//! What the store proved and then did not have any more: back to the queue, as before it was stored.
+//! What the store proved and then did not have any more: back to the queue, as before it was stored;
+//! after the receipt back to the camera, as far as it still has it.
 
 use super::{Done, Fold};
 use crate::{
     dock::{
         Records as _, Stage,
-        state::{QueueRow, class_slot, key, put},
+        state::{ObjectState, QueueRow, class_slot, key, put},
     },
-    types::ObjectId,
+    types::{ObjectId, fact::Content},
 };
 use jiff::Timestamp;
 
@@ -41,5 +42,53 @@ impl Fold<'_> {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The receipt was given and the spool cleared: only the camera may have the footage besides.
+    /// What was released since can only be told of.
+    pub(super) fn store_lost(&mut self, id: ObjectId, words: &str, retry_at: Timestamp) -> Done {
+        let Some(mut state) = self.table.object(id)? else { return Ok(()) };
+        if state.receipt.is_none() || state.missing {
+            return Ok(());
+        }
+        self.totals.store_losses += 1;
+        state.missing = true;
+        state.trouble = Some(words.to_owned());
+        if let Content::Record(recording) = state.object.content {
+            self.no_longer_stored(state)?;
+            self.recording(recording, |r| r.described_before = 0)?;
+            return self.undescribed(recording);
+        }
+        let Some(segment) = self.current_segment(&state.object)? else {
+            return put(self.table, key::object(id), &state);
+        };
+        let segment_id = segment.segment.id;
+        if segment.stage.is_gone() {
+            put(self.table, key::object(id), &state)?;
+            return self.segment(segment_id, |s| {
+                s.store_losses = s.store_losses.saturating_add(1);
+                s.trouble = Some(words.to_owned());
+            });
+        }
+        let object = state.object.clone();
+        self.no_longer_stored(state)?;
+        self.copy_again(&object, words)?;
+        self.segment(segment_id, |s| {
+            s.store_losses = s.store_losses.saturating_add(1);
+            s.receipt = None;
+            s.second_read = None;
+            s.retry_at = Some(retry_at);
+        })
+    }
+
+    fn no_longer_stored(&mut self, mut state: ObjectState) -> Done {
+        let id = state.object.id;
+        self.totals.stored.remove(state.object.sealed.size);
+        state.stored = None;
+        state.stored_at = None;
+        state.lost = true;
+        self.table.remove(&key::unfinished(id));
+        self.unmark(&mut state)?;
+        put(self.table, key::object(id), &state)
     }
 }

@@ -72,6 +72,16 @@ impl Fold<'_> {
         put(self.table, key::object(id), &state)
     }
 
+    /// It is not in the store: there is nothing to mark.
+    pub(super) fn unmark(&mut self, state: &mut ObjectState) -> Done {
+        let id = state.object.id;
+        self.not_lacking(id)?;
+        self.table.remove(&key::marks_due(id));
+        state.marking.due = false;
+        state.marking.seen = None;
+        Ok(())
+    }
+
     fn index_due(&mut self, id: ObjectId, not_before: Option<Timestamp>) {
         let not_before_ms = not_before.map_or(0, Timestamp::as_millisecond);
         self.table.put(key::marks_due(id), not_before_ms.to_be_bytes().to_vec());

@@ -2,7 +2,7 @@
 //! and for `acknowledge`.
 
 use super::super::{
-    IndexBroken, Records, View,
+    IndexBroken, Records, Stage, View,
     state::{FileMatter, FileTrouble, GapState, Mark, SegmentState, Weight, key},
 };
 use crate::types::{
@@ -31,6 +31,8 @@ pub enum ConcernKind {
     Gap,
     /// A file left the camera before it was copied.
     Lost,
+    /// The store lost a file that it had acknowledged.
+    StoreLost,
 }
 
 /// One matter that needs a person, or needed one.
@@ -142,6 +144,22 @@ fn file(row: FileMatter, state: &SegmentState) -> Concern {
             let words = "another file of the same size and time lies in its place: it was not \
                          erased and is copied too";
             (ConcernKind::Replaced, format!("{path}: {words}"))
+        }
+        FileTrouble::StoreLost { times } => {
+            let times = if times == 1 { String::new() } else { format!(", {times} times by now") };
+            let now = match state.stage {
+                Stage::Released => {
+                    "it was released from the camera before that was seen: look for it in the \
+                     store's backups, its receipt is kept"
+                }
+                Stage::Vanished => "it is no longer on the camera: look in the store's backups",
+                Stage::Seen => "it is copied and sent again",
+                Stage::Sealed | Stage::Stored | Stage::Receipted | Stage::Releasing => {
+                    "it was copied again"
+                }
+            };
+            let words = format!("the store lost it after its receipt{times}; {now}");
+            (ConcernKind::StoreLost, format!("{path}: {words}"))
         }
         FileTrouble::Lost => {
             let words = "never copied: it left the camera before that, and not by this dock";

@@ -106,6 +106,12 @@ pub(super) fn light(
             format!("everything is safe; {files} to be read again, in case of being replaced");
         return (Light::Amber, words, Take::May);
     }
+    if !bay.settled
+        && let Some(words) = bay.waits_for_store()
+    {
+        let words = format!("everything is safe; clearing waits for the store: {words}");
+        return (Light::Amber, words, Take::May);
+    }
     let (light, words, take) = match bay.work {
         Some(Work::Erase(_) | Work::SecondRead(_)) if bay.marks.count() == 0 => {
             (Light::Amber, "everything is safe; clearing the camera", Take::No)
@@ -126,6 +132,18 @@ pub(super) fn light(
 pub(super) fn needs_a_person(open: &[Concern], to_store: u64) -> Option<String> {
     let first = open.first()?;
     let alike = open.iter().filter(|concern| concern.kind == first.kind).count();
+    let on_the_way = match to_store {
+        0 => String::new(),
+        n => format!("; {} on the way to the store", files_of(n)),
+    };
+    // The camera is as it should be.
+    if first.kind == ConcernKind::StoreLost {
+        return Some(format!(
+            "tell whoever runs this dock: the store lost {} that it had acknowledged, see \
+             `bwvdock reconcile`{on_the_way}",
+            files_of(alike as u64)
+        ));
+    }
     let (what, others) = match (first.kind, alike) {
         (ConcernKind::BadSignature, n) => {
             (format!("the signature does not fit: {}", files_of(n as u64)), open.len() - n)
@@ -141,17 +159,14 @@ pub(super) fn needs_a_person(open: &[Concern], to_store: u64) -> Option<String> 
             | ConcernKind::Replaced
             | ConcernKind::Finding
             | ConcernKind::Gap
-            | ConcernKind::Lost,
+            | ConcernKind::Lost
+            | ConcernKind::StoreLost,
             _,
         ) => (first.words.clone(), open.len() - 1),
     };
     let more = match others {
         0 => String::new(),
         n => format!("; and {n} more, see `bwvdock reconcile`"),
-    };
-    let on_the_way = match to_store {
-        0 => String::new(),
-        n => format!("; {} on the way to the store", files_of(n)),
     };
     Some(format!("take the camera to the evidence unit: {what}{more}{on_the_way}"))
 }

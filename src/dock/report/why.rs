@@ -230,6 +230,18 @@ fn object(
 ) -> Result<(), IndexBroken> {
     let id = state.object.id;
     let because = &mut answer.because;
+    if state.missing {
+        because.push(format!(
+            "the store lost it after its receipt (object {id}): {}",
+            state.trouble.as_deref().unwrap_or("it was looked for twice")
+        ));
+        answer.next.push(
+            "ask whoever runs the store what happened to it: other footage may be gone too, and \
+             some of it may have been released"
+                .into(),
+        );
+        return Ok(());
+    }
     if state.lost {
         because.push("its spool file was damaged; it is sealed again from the camera".into());
         return Ok(());

@@ -11,6 +11,7 @@ mod clocks;
 mod concerns;
 mod gone;
 mod invariants;
+mod lacking;
 mod life;
 mod many;
 mod marks;

@@ -595,6 +595,7 @@ impl World {
 
     fn erase(&mut self, docking: Option<u64>, approval: &crate::release::Approval) -> EraseResult {
         let source = approval.source();
+        let (store, holds) = (self.store, self.stored.contains_key(&approval.object()));
         let Some(camera) = self.docked_camera(docking) else { return EraseResult::Gone };
         match camera.still(source) {
             None => EraseResult::Absent,
@@ -610,6 +611,14 @@ impl World {
                         }
                         _ => return EraseResult::Failed("it reads unreliably".into()),
                     }
+                }
+                match store {
+                    Store::Up => {}
+                    Store::Down => return EraseResult::StoreSilent("no connection".into()),
+                    Store::Refuses => return EraseResult::StoreSilent("refused with 403".into()),
+                }
+                if !holds {
+                    return EraseResult::StoreLacks("it is gone".into());
                 }
                 let file = camera.files.remove(&source.path).unwrap();
                 let content = Sha256Digest::of(&file.bytes);

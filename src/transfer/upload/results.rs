@@ -123,7 +123,7 @@ impl Upload {
         self.phase = match proof::likeness(&self.object, &head) {
             Likeness::Unequal => return self.alarm(&head),
             Likeness::Equal if level >= self.limits.wanted.min(ReceiptLevel::ReadBack) => {
-                Phase::Done(StoredProof::new(head, level))
+                Phase::Done(StoredProof::new(self.object.id, head, level))
             }
             Likeness::Equal | Likeness::Doubtful => Phase::ReadBack { head },
         };
@@ -133,7 +133,7 @@ impl Upload {
         if (size, sha256) == (self.object.sealed.size, self.object.sealed.sha256) {
             let level = proof::level(&self.object, &head, self.limits.enforces);
             let level = level.max(ReceiptLevel::ReadBack);
-            self.phase = Phase::Done(StoredProof::new(head, level));
+            self.phase = Phase::Done(StoredProof::new(self.object.id, head, level));
         } else {
             self.alarm(&ObjectHead { size, meta_sha256: Some(sha256.to_string()), ..head });
         }
