@@ -186,6 +186,16 @@ fn a_store_emptied_after_its_receipts_gets_no_camera_erased_until_it_has_everyth
         let said = String::from_utf8_lossy(&reconciled.stdout);
         assert!(said.contains("lost it after its receipt"), "{said}");
         assert_eq!(reconciled.status.code(), Some(1));
+
+        // Emptied again, with nothing left to erase: the look at a start finds that.
+        objects(&folder).iter().for_each(|object| fs::remove_file(object).unwrap());
+        assert!(daemon.stop(), "{}", rig.last_words());
+        daemon = rig.start_daemon();
+        rig.await_ready(&mut daemon);
+        until(&rig, "told of what is beyond the camera", |_| {
+            let reconciled = rig.run(&["reconcile"]);
+            String::from_utf8_lossy(&reconciled.stdout).contains("store's backups")
+        });
     }
     assert!(daemon.stop(), "{}", rig.last_words());
 }

@@ -81,7 +81,7 @@ impl Clearing for AtCamera<'_> {
             return Err(EraseResult::GaveWay);
         }
         match (self.ask)(approval.object()) {
-            StoreLook::Holds(proof) => Ok(*proof),
+            StoreLook::Holds(proof) => Ok(proof),
             StoreLook::Lacks(words) => Err(EraseResult::StoreLacks(words)),
             StoreLook::Silent(words) => Err(EraseResult::StoreSilent(words)),
         }
@@ -120,7 +120,7 @@ mod tests {
     const PATIENCE: Patience = Patience { attempts: 1, pause: Duration::ZERO };
 
     fn holds(object: ObjectId) -> StoreLook {
-        StoreLook::Holds(Box::new(StoredProof::for_test(object)))
+        StoreLook::Holds(StoredProof::for_test(object))
     }
 
     fn docked(root: &Path) -> (Box<dyn Camera>, Source) {
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(result, EraseResult::StoreLacks("it is gone".into()));
         let other = |_| {
             let another = ObjectId(uuid::Uuid::from_u128(7));
-            StoreLook::Holds(Box::new(StoredProof::for_test(another)))
+            StoreLook::Holds(StoredProof::for_test(another))
         };
         let result = erase(&mut *camera, approval(), PATIENCE, &watch, &other);
         assert!(matches!(result, EraseResult::Failed(_)), "{result:?}");

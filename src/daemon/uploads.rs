@@ -69,7 +69,7 @@ pub struct Uploads {
 /// What a look at the store says about an object that has its receipt.
 #[derive(Debug)]
 pub enum StoreLook {
-    Holds(Box<StoredProof>),
+    Holds(StoredProof),
     /// It answered, and does not have it.
     Lacks(String),
     /// It could not be asked.
@@ -317,7 +317,7 @@ impl Uploads {
             Ok(Ok(Some(head))) => head,
         };
         match StoredProof::again(object, head, level, version.as_deref()) {
-            Some(proof) => StoreLook::Holds(Box::new(proof)),
+            Some(proof) => StoreLook::Holds(proof),
             None => StoreLook::Lacks(
                 "the store now has something else in the place of what it acknowledged".into(),
             ),

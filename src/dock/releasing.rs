@@ -104,7 +104,7 @@ impl Dock {
                         pass.from = Some(key::candidate(&camera, id));
                         break;
                     }
-                    permits.push(approval);
+                    permits.push(*approval);
                 }
                 Decision::Stay(obstacles) if self.is_in_doubt(name, &state, &obstacles) => {
                     if !permits.is_empty() {

@@ -368,7 +368,7 @@ impl ErasePermit {
 /// What the rule says.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Decision {
-    Release(Approval),
+    Release(Box<Approval>),
     /// Everything else holds: read the source a second time, then ask again.
     ReadAgain,
     Stay(Vec<Obstacle>),
@@ -388,7 +388,7 @@ pub fn evaluate(policy: &Policy, evidence: &Evidence<'_>, now: Timestamp) -> Dec
                 .is_some_and(|age| (SignedDuration::ZERO..=READ_FRESH_FOR).contains(&age));
             let needs_read = policy.reread && !fresh;
             let read = if needs_read { "; to be read again and compared first" } else { "" };
-            Decision::Release(Approval {
+            Decision::Release(Box::new(Approval {
                 segment: evidence.segment.id,
                 object: sealed.object,
                 source: evidence.segment.source.clone(),
@@ -399,7 +399,7 @@ pub fn evaluate(policy: &Policy, evidence: &Evidence<'_>, now: Timestamp) -> Dec
                     sealed.verdict, receipt.level
                 ),
                 needs_read,
-            })
+            }))
         }
         _ => Decision::Stay(obstacles),
     }

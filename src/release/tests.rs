@@ -184,7 +184,7 @@ fn no_permit_without_a_fresh_read_that_gives_what_was_sealed_and_the_stores_word
     let approval = |policy: Policy, reread_age| {
         let evidence = Evidence { reread_age, ..good(&segment, &receipt) };
         match evaluate(&policy, &evidence, at(7200)) {
-            Decision::Release(approval) => approval,
+            Decision::Release(approval) => *approval,
             other => panic!("{other:?}"),
         }
     };

@@ -72,13 +72,13 @@ fn has_md5_etag(object: &SealedObject, head: &ObjectHead) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredProof {
     object: ObjectId,
-    head: ObjectHead,
+    head: Box<ObjectHead>,
     level: ReceiptLevel,
 }
 
 impl StoredProof {
     pub(super) fn new(object: ObjectId, head: ObjectHead, level: ReceiptLevel) -> Self {
-        Self { object, head, level }
+        Self { object, head: Box::new(head), level }
     }
 
     /// The proof of an object already called stored, from a look just taken: nothing when the
@@ -94,7 +94,9 @@ impl StoredProof {
             return None;
         }
         match likeness(object, &head) {
-            Likeness::Equal | Likeness::Doubtful => Some(Self { object: object.id, head, level }),
+            Likeness::Equal | Likeness::Doubtful => {
+                Some(Self { object: object.id, head: Box::new(head), level })
+            }
             Likeness::Unequal => None,
         }
     }
@@ -102,7 +104,7 @@ impl StoredProof {
     /// A proof out of thin air, for the tests of what comes after it only.
     #[cfg(test)]
     pub(crate) fn for_test(object: ObjectId) -> Self {
-        Self { object, head: ObjectHead::default(), level: ReceiptLevel::ReadBack }
+        Self { object, head: Box::default(), level: ReceiptLevel::ReadBack }
     }
 
     /// The object that this is the proof of.

@@ -98,6 +98,10 @@ impl Fold<'_> {
 
     pub(super) fn marked(&mut self, id: ObjectId, asked: MarksAsked, seen: &MarksSeen) -> Done {
         let Some(mut state) = self.table.object(id)? else { return Ok(()) };
+        // An answer from before the store was seen to have lost it.
+        if state.missing {
+            return Ok(());
+        }
         if state.marks_asked() == asked {
             self.not_lacking(id)?;
             self.table.remove(&key::marks_due(id));
