@@ -120,13 +120,23 @@ impl DamageFinder {
         let disagrees = is(|fault| matches!(fault, Fault::Prev { .. }));
         let here = Place { file: files::name_of(file), line, seq, unreadable };
         self.bad_lines += u64::from(fault.is_some());
+        // Whoever follows a line that is none has another hash for it, or another number: one
+        // fault, not two.
+        let follows = |fault: &Fault, before: &Place| match fault {
+            Fault::Prev { .. } => true,
+            Fault::Seq { found, .. } => *found == before.seq + 1,
+            Fault::Unreadable(_) | Fault::Newer(_) => false,
+        };
+        let mut explained = fault
+            .zip(self.before.as_ref().filter(|before| before.unreadable))
+            .is_some_and(|(bad, before)| follows(&bad.fault, before));
         if let Some((before, there)) = self.undecided.take() {
+            explained |= disagrees;
             let blamed = if disagrees { there.clone() } else { before };
             self.keep(&blamed, there.seq, "the line was changed after it was written".into());
         }
         match fault {
-            // Whoever follows a line that is none has another hash for it: one fault, not two.
-            Some(_) if disagrees && self.before.as_ref().is_some_and(|line| line.unreadable) => {}
+            Some(_) if explained => {}
             Some(bad) if disagrees && self.first.is_none() => match self.before.take() {
                 Some(before) => self.undecided = Some((before, here.clone())),
                 None => self.keep(&here, seq, bad.fault.to_string()),
