@@ -118,6 +118,8 @@ impl DamageFinder {
         let is = |wanted: fn(&Fault) -> bool| fault.is_some_and(|bad| wanted(&bad.fault));
         let unreadable = is(|fault| matches!(fault, Fault::Unreadable(_)));
         let disagrees = is(|fault| matches!(fault, Fault::Prev { .. }));
+        // What has no number has the place of one.
+        let seq = fault.filter(|_| unreadable).map_or(seq, |bad| bad.expected_seq);
         let here = Place { file: files::name_of(file), line, seq, unreadable };
         self.bad_lines += u64::from(fault.is_some());
         // Whoever follows a line that is none has another hash for it, or another number: one
