@@ -266,7 +266,8 @@ pub(super) fn look(
     let mut older = if note.is_open() { 0 } else { files.len().saturating_sub(1) };
     let (mut carried, broken) = check_links(&files[..older], start, &note.accepted)?;
     if broken.is_some() {
-        // Where it shows is not where it is: every line is looked at, so that it has one name.
+        // Where it shows is not where it is: every line is looked at, so that it has one name, by
+        // which it is known again when it was accepted.
         (older, carried) = (0, start);
     }
     let mut finder = DamageFinder::passing(&note.accepted);
@@ -294,7 +295,7 @@ pub(super) fn look(
     if let (Some(first_seq), Some(last)) = (first, last) {
         note.add_lost(&Damage { first_seq, ..Damage::rewritten(name, last.clone()) });
     }
-    let seen = missing.into_iter().chain(finder.finish()).chain(broken);
+    let seen = missing.into_iter().chain(finder.finish());
     let open = note.lost.first().cloned().into_iter().chain(seen);
     let open = open.into_iter().find(|damage| !note.is_accepted(damage));
     note.settle(open);
