@@ -1,7 +1,11 @@
 //! `health` and `cameras`: how the dock and its cameras are.
 
 use super::render::{bytes, count, minute, table, utc};
-use crate::{dock::report::CameraRow, metrics::Vitals, types::Class};
+use crate::{
+    dock::report::CameraRow,
+    metrics::{PushVitals, Vitals},
+    types::Class,
+};
 use std::time::Duration;
 
 fn line(name: &str, words: &str) -> String {
@@ -35,6 +39,9 @@ pub fn health(v: &Vitals) -> String {
     out.push_str(&line("Queue", &queue(v)));
     out.push_str(&line("Board", &board(v)));
     out.push_str(&line("USB", &usb(v)));
+    if let Some(push) = &v.push {
+        out.push_str(&line("Push", &pushing(push)));
+    }
     if !s.bays.is_empty() {
         out.push('\n');
         out.push_str(&bays(v));
@@ -52,7 +59,7 @@ fn store(v: &Vitals) -> String {
         Some(true) => "checks SHA-256",
         Some(false) => "checks no SHA-256: objects are read back",
     };
-    let waits = if v.store_waits { "; UNWELL, nothing is sent now" } else { "" };
+    let waits = if v.store_waits { "; UNWELL, it takes nothing now" } else { "" };
     let offset = v.store_clock_offset_ms as f64 / 1000.0;
     format!("{checks}; its clock is {offset:+.1} s from ours{waits}")
 }
@@ -83,6 +90,23 @@ fn board(v: &Vitals) -> String {
     words.extend(told(b.under_voltage, "SUPPLY TOO WEAK", "supply strong enough"));
     words.extend(told(b.throttled, "THROTTLED", "not throttled"));
     if words.is_empty() { "tells nothing of itself".into() } else { words.join("; ") }
+}
+
+/// How bringing the figures to a receiver goes.
+fn pushing(p: &PushVitals) -> String {
+    let last = p.last_success.map_or("never".into(), utc);
+    let mut words = format!("to {}, last taken {last}", p.to);
+    if p.buffered_samples > 0 {
+        words += &format!("; {} wait", count(p.buffered_samples, "sample", "samples"));
+    }
+    let dropped = p.refused_samples + p.overflowed_samples;
+    if dropped > 0 {
+        words += &format!("; {} dropped", count(dropped, "sample", "samples"));
+    }
+    if let Some(trouble) = &p.trouble {
+        words += &format!("; FAILS since {}: {}", utc(trouble.since), trouble.words);
+    }
+    words
 }
 
 fn usb(v: &Vitals) -> String {

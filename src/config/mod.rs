@@ -11,6 +11,7 @@ mod load;
 mod metrics;
 mod model;
 mod ports;
+mod push;
 mod reader;
 mod recipients;
 mod report;
@@ -30,6 +31,7 @@ pub use model::{
     Store, StoreRequired, Transfer, Usb, Window,
 };
 pub use ports::{PortsError, with_ports};
+pub use push::Push;
 pub use value::{
     ChargeOrder, Day, LogFormat, LogLevel, SecretFile, StoreKind, TimeOfDay, UnknownModels,
 };
@@ -60,6 +62,7 @@ impl Config {
             retention: Retention::default(),
             log: Log::default(),
             metrics: Metrics::default(),
+            push: Push::default(),
             bays: Vec::new(),
         }
     }
@@ -125,6 +128,7 @@ fn whole(mut root: Section<'_>) -> Option<Config> {
     let retention = sections::retention(root.section("retention"));
     let log = sections::log(root.section("log"));
     let metrics = metrics::metrics(root.section("metrics"));
+    let push = push::push(root.section("push"));
     root.finish();
     let (dock, store) = (dock?, store?);
     Some(Config {
@@ -142,6 +146,7 @@ fn whole(mut root: Section<'_>) -> Option<Config> {
         retention,
         log,
         metrics,
+        push,
         bays,
     })
 }

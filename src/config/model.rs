@@ -6,7 +6,7 @@
 use super::value::{
     self, Day, LogFormat, LogLevel, SecretFile, StoreKind, TimeOfDay, UnknownModels,
 };
-use super::{Charging, Metrics};
+use super::{Charging, Metrics, Push};
 use crate::types::{BayName, CameraId, Class, DockId, PortPath, ReceiptLevel, UsbClass, UsbId};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -29,6 +29,7 @@ pub struct Config {
     pub retention: Retention,
     pub log: Log,
     pub metrics: Metrics,
+    pub push: Push,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub bays: Vec<Bay>,
 }

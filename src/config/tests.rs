@@ -1,5 +1,6 @@
 mod files;
 mod manual;
+mod push;
 mod sections;
 
 use super::*;

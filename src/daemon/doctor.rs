@@ -1,6 +1,7 @@
 //! `doctor`: what is wrong with the dock and its surroundings, and the next step for each.
 
 mod footage;
+mod push;
 mod surroundings;
 mod usb;
 
@@ -13,6 +14,7 @@ use crate::{
         report::{self, BayReport, Concern, ConcernKind, Light},
     },
     journal::{Accepted, Journal, JournalView},
+    metrics::Push,
     spool::{FolderSpool, Spool as _},
     store::{Distrust, Fault, Probe, Store as _},
     types::BayName,
@@ -72,6 +74,8 @@ pub struct Doctor {
     pub profiles: Vec<String>,
     pub enrolled: usize,
     pub ports: Arc<Ports>,
+    /// None where nothing is pushed.
+    pub push: Option<Arc<Push>>,
 }
 
 impl Doctor {
@@ -83,6 +87,7 @@ impl Doctor {
         findings.push(self.cameras());
         findings.extend(self.bays().await);
         findings.extend(usb::findings(&self.ports, &self.config.bays));
+        findings.extend(self.push.as_ref().map(|push| push::finding(&push.vitals())));
         let warnings = self.config.warnings();
         if warnings.is_empty() {
             findings.push(Finding::fine("configuration", "no warning"));

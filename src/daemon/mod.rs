@@ -17,6 +17,7 @@ mod patrol;
 mod ports;
 mod preflight;
 mod progress;
+mod pushing;
 mod records;
 mod still;
 mod uploads;
@@ -157,7 +158,11 @@ async fn serve(config: Config) -> Result<(), DaemonError> {
             world.ports.watch(bus, |bus| bus.deafness().map(str::to_owned), &world.stop);
         })
     };
-    let figures = listener.map(|listener| tokio::spawn(metrics::serve(listener, api.clone())));
+    let mut figures: Vec<_> = listener
+        .map(|listener| tokio::spawn(metrics::serve(listener, api.clone())))
+        .into_iter()
+        .collect();
+    figures.extend(pushing::start(&api));
     let charger = {
         let world = world.clone();
         std::thread::spawn(move || charger.run(&world))

@@ -9,6 +9,7 @@ use super::{
     doors::Doors,
     files::{self, io_error},
     ports::{Parts, Ports},
+    pushing,
     uploads::{Asking, Stops, Uploads},
     witnesses,
 };
@@ -136,6 +137,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
     });
     let missing: Vec<Event> = missing.collect();
 
+    let push = pushing::open(&config)?;
     let (core, inbox) = Core::channel();
     let progress = Arc::new(Progress::default());
     let store = Arc::new(open_any_store(&config)?);
@@ -157,6 +159,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
         key,
         dock: config.dock.id.clone(),
         lock_for: lock_for(&config),
+        receipt_level: Default::default(),
     });
     let ports = Arc::new(ports(&config, &profiles, &keys, &core));
     let world = Arc::new(World {
@@ -225,6 +228,7 @@ pub fn open(config: Config) -> Result<Opened, DaemonError> {
             profiles: profile_names,
             enrolled,
             ports,
+            push,
         }),
     };
     let engine = Loop { dock, journal, doors, inbox };

@@ -5,7 +5,7 @@
 //! configuration, and nothing else can be run. It reads files and asks the kernel for rights; it
 //! writes nothing, connects to nothing and takes no lock. Rights are those of whoever asks.
 
-use super::{DaemonError, chain, files, open};
+use super::{DaemonError, chain, files, open, pushing};
 use crate::{
     config::{self, Config, LoadError, SecretFile},
     seal::Recipients,
@@ -112,6 +112,7 @@ pub fn examine(file: &Path, looker: Looker) -> Result<Ready, Unready> {
     }
     look.dock_key();
     look.store();
+    look.push();
     look.zones();
     look.cameras();
     look.folders();
@@ -220,6 +221,20 @@ impl Look<'_> {
     fn certificate(&mut self, path: &PathBuf) -> Option<Vec<u8>> {
         let read = fs::read(path).map_err(files::io_error("read the certificate", path));
         read.map_err(|error| self.add(error)).ok()
+    }
+
+    /// What pushing figures needs; only a whole set says more than its pieces.
+    fn push(&mut self) {
+        let push = &self.config.push;
+        let before = self.notes.len();
+        for file in [&push.secret_file, &push.client_key_file].into_iter().flatten() {
+            self.secret(file);
+        }
+        if before == self.notes.len()
+            && let Err(error) = pushing::open(self.config)
+        {
+            self.add(error);
+        }
     }
 
     fn zones(&mut self) {

@@ -17,7 +17,7 @@ use crate::{
     spool::{FolderSpool, Spool as _, SpoolFile},
     store::{AnyStore, Md5s, Probe, Store as _, perform},
     transfer::{Call, Fault, Limits, Random, Resume, StoreError, StoredProof, Upload},
-    types::{DockId, ObjectId, fact::ReceiptRef, fact::SealedObject},
+    types::{DockId, ObjectId, ReceiptLevel, fact::ReceiptRef, fact::SealedObject},
 };
 use jiff::{SignedDuration, Timestamp};
 use std::{
@@ -64,6 +64,8 @@ pub struct Uploads {
     pub place: Place,
     /// Retention from capture on; none where objects are not to be locked.
     pub lock_for: Option<SignedDuration>,
+    /// What the newest receipt proves; none until one was signed since the start.
+    pub receipt_level: Mutex<Option<ReceiptLevel>>,
 }
 
 /// What a look at the store says about an object that has its receipt.
@@ -293,6 +295,7 @@ impl Uploads {
         written
             .map_err(|error| later(error.to_string()))?
             .map_err(|error| later(format!("the receipt cannot be written: {error}")))?;
+        *self.receipt_level.lock().unwrap_or_else(PoisonError::into_inner) = Some(level);
         Ok(ReceiptRef { sha256, level })
     }
 

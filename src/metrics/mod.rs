@@ -12,12 +12,14 @@
 
 mod board;
 mod http;
+pub mod push;
 mod sheet;
 mod text;
 mod vitals;
 
 pub use board::{Board, Sensor};
 pub use http::{bind, serve};
+pub use push::{Push, PushVitals};
 pub use text::{Format, exposition};
 pub use vitals::{BayVitals, Vitals, VitalsError, gather};
 

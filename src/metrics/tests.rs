@@ -1,5 +1,7 @@
 //! What is told of a large dock, and what is never told.
 
+mod kit;
+
 use super::*;
 use serde_json::json;
 use std::{collections::BTreeSet, time::Instant};
@@ -51,9 +53,11 @@ fn vitals(bays: usize) -> Vitals {
         clock_synchronised: true,
         custody_damaged: false,
         store_waits: false,
+        receipt_level: Some(crate::types::ReceiptLevel::ReadBack),
         store_checks_sha256: None,
         store_clock_offset_ms: 250,
         usb_bus_losses: 0,
+        push: None,
     }
 }
 
@@ -76,6 +80,7 @@ fn figures_have_units_and_what_is_not_known_is_absent() {
         "bwvdock_bay_usb_resets_total{bay=\"1\"} 2",
         "bwvdock_custody_lines_total 77",
         "bwvdock_disk_size_bytes 1000.0",
+        "bwvdock_receipt_level 2.0",
         "bwvdock_safe_timestamp_seconds{footage=\"evidential\"} 1772370000.0",
         "# EOF",
     ] {
@@ -129,4 +134,21 @@ fn a_dock_of_forty_bays_is_told_quickly_and_in_bounds() {
     assert!(took.as_millis() < 2000, "{took:?}");
     let all: BTreeSet<_> = series.iter().map(|line| line.rsplit_once(' ').unwrap().0).collect();
     assert_eq!(all.len(), series.len(), "no series twice");
+}
+
+/// What the manual says of `buffer_bytes_max`.
+#[test]
+fn an_outage_of_six_hours_fits_into_the_buffer() {
+    let url = "http://127.0.0.1:9/api/v1/write".parse().unwrap();
+    let config = crate::config::Push { url: Some(url), ..crate::config::Push::default() };
+    let dock = "station-7-dock-2".parse().unwrap();
+    for (bays, bytes_max) in [(8, 4 << 20), (40, config.buffer_bytes_max)] {
+        let push = Push::new(&config, &dock, push::Access::default()).unwrap();
+        let text = exposition(&vitals(bays), Format::OpenMetrics);
+        push.take_in(&text, jiff::Timestamp::now(), std::time::Duration::ZERO);
+        let bytes = push.vitals().buffered_bytes;
+        let moments = 6 * 3600 / config.interval_seconds;
+        println!("{bays} bays: {bytes} bytes a moment, {} in 6 hours", moments * bytes);
+        assert!(moments * bytes < bytes_max, "{bays} bays: {bytes} bytes a moment");
+    }
 }

@@ -11,6 +11,7 @@ use crate::{
         report::{BayReport, ClassAmounts, Light},
         state::Amount,
     },
+    types::ReceiptLevel,
 };
 use jiff::Timestamp;
 use prometheus_client::{encoding::text::encode, registry::Unit};
@@ -42,6 +43,9 @@ pub fn exposition(vitals: &Vitals, format: Format) -> String {
     board(&mut sheet, vitals);
     bays(&mut sheet, vitals);
     cameras(&mut sheet, vitals);
+    if let Some(push) = &vitals.push {
+        push.tell(&mut sheet);
+    }
     let mut text = String::new();
     encode(&mut text, sheet.registry()).expect("a String takes all text");
     match format {
@@ -75,20 +79,29 @@ fn flag(is: bool) -> f64 {
 }
 
 /// One row without labels.
-fn one(value: f64) -> [(Labels, f64); 1] {
+pub(super) fn one(value: f64) -> [(Labels, f64); 1] {
     [(Labels::new(), value)]
 }
 
-fn maybe(value: Option<f64>) -> Option<(Labels, f64)> {
+pub(super) fn maybe(value: Option<f64>) -> Option<(Labels, f64)> {
     value.map(|value| (Labels::new(), value))
 }
 
-fn total(value: u64) -> [(Labels, u64); 1] {
+pub(super) fn total(value: u64) -> [(Labels, u64); 1] {
     [(Labels::new(), value)]
 }
 
-fn unix(at: Timestamp) -> f64 {
+pub(super) fn unix(at: Timestamp) -> f64 {
     at.as_millisecond() as f64 / 1000.0
+}
+
+fn strength(level: ReceiptLevel) -> f64 {
+    match level {
+        ReceiptLevel::SizeOnly => 0.0,
+        ReceiptLevel::Md5PerPart => 1.0,
+        ReceiptLevel::ReadBack => 2.0,
+        ReceiptLevel::Sha256PerPart => 3.0,
+    }
 }
 
 fn dock(sheet: &mut Sheet, v: &Vitals) {
@@ -104,10 +117,13 @@ fn dock(sheet: &mut Sheet, v: &Vitals) {
     let words = "Whether lines of the custody log are missing or changed: nothing is released";
     sheet.gauge("custody_damaged", words, None, one(flag(v.custody_damaged)));
     sheet.counter("custody_lines", "Lines of the custody log", None, total(s.custody_seq));
-    let words = "Whether the store as a whole is unwell and nothing is sent before a time";
+    let words = "Whether the store as a whole is unwell, from a failure to the next success";
     sheet.gauge("store_waiting", words, None, one(flag(v.store_waits)));
     let words = "Whether the store was seen to check SHA-256; absent until it was asked";
     sheet.gauge("store_checks_sha256", words, None, maybe(v.store_checks_sha256.map(flag)));
+    let words = "What the newest receipt since the start proves: 0 a size, 1 MD5 of the parts, \
+                 2 read back, 3 SHA-256 of the parts";
+    sheet.gauge("receipt_level", words, None, maybe(v.receipt_level.map(strength)));
     let words = "Clock of the store minus clock of the dock";
     let seconds = v.store_clock_offset_ms as f64 / 1000.0;
     sheet.gauge("store_clock_offset", words, Some(Unit::Seconds), one(seconds));

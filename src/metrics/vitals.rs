@@ -1,6 +1,6 @@
 //! Everything that is told of a dock, gathered once.
 
-use super::Board;
+use super::{Board, PushVitals};
 use crate::{
     api::Api,
     daemon::Stopping,
@@ -10,11 +10,11 @@ use crate::{
         state::Totals,
     },
     spool::Spool as _,
-    types::{BayName, Class},
+    types::{BayName, Class, ReceiptLevel},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path, sync::PoisonError};
 
 /// What a report of a bay does not hold.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -50,13 +50,19 @@ pub struct Vitals {
     pub disk_size: Option<u64>,
     pub clock_synchronised: bool,
     pub custody_damaged: bool,
-    /// Nothing is sent before a time, because the store as a whole is unwell.
+    /// The store as a whole is unwell: since a failure, until it takes an object again.
     pub store_waits: bool,
+    /// What the newest receipt proves; none until one was signed since the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt_level: Option<ReceiptLevel>,
     /// None while it was not asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store_checks_sha256: Option<bool>,
     pub store_clock_offset_ms: i64,
     pub usb_bus_losses: u64,
+    /// Absent where nothing is pushed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub push: Option<PushVitals>,
 }
 
 /// Why nothing can be told.
@@ -91,7 +97,8 @@ pub async fn gather(api: &Api) -> Result<Vitals, VitalsError> {
             totals: view.totals()?,
             bays: cameras(&status.bays, view)?,
             oldest: oldest(view)?,
-            store_waits: dock.store_wait().is_some_and(|(until, _)| *until > now),
+            // Between two attempts and during one: an alert asks whether it lasts.
+            store_waits: dock.store_wait().is_some(),
             status,
         })
     };
@@ -120,9 +127,11 @@ pub async fn gather(api: &Api) -> Result<Vitals, VitalsError> {
         clock_synchronised: api.clock.is_synchronised(),
         custody_damaged: api.journal.damage().is_some(),
         store_waits: seen.store_waits,
+        receipt_level: *doctor.uploads.receipt_level.lock().unwrap_or_else(PoisonError::into_inner),
         store_checks_sha256: probe.map(|probe| probe.enforces.sha256),
         store_clock_offset_ms: doctor.uploads.store.clock_offset_ms(),
         usb_bus_losses: usb.bus_losses.into(),
+        push: doctor.push.as_ref().map(|push| push.vitals()),
     })
 }
 

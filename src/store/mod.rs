@@ -25,8 +25,8 @@ pub use limiter::Limiter;
 pub use marking::establish;
 pub use perform::perform;
 pub use s3::{
-    BucketWanted, Kept, Lifecycle, LifecycleRule, Probe, S3, S3Options, Seen, SetupError,
-    SetupReport, SetupStep, Survey, check_authorities, check_client,
+    Answerer, BucketWanted, Kept, Lifecycle, LifecycleRule, Probe, S3, S3Options, Seen, SetupError,
+    SetupReport, SetupStep, Survey, check_authorities, check_client, client_config, sending_failed,
 };
 pub use sim::SimStore;
 

@@ -64,6 +64,7 @@ impl Fold<'_> {
         };
         let segment_id = segment.segment.id;
         if segment.stage.is_gone() {
+            self.unmark(&mut state)?;
             put(self.table, key::object(id), &state)?;
             return self.segment(segment_id, |s| {
                 s.store_losses = s.store_losses.saturating_add(1);

@@ -63,6 +63,9 @@ impl Fold<'_> {
 
     fn due(&mut self, mut state: ObjectState) -> Done {
         let id = state.object.id;
+        if state.missing {
+            return put(self.table, key::object(id), &state);
+        }
         self.not_lacking(id)?;
         state.marking.due = true;
         state.marking.attempts = 0;

@@ -19,26 +19,33 @@ mod survey;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod wire;
 mod xml;
 
 pub use options::{S3Options, SetupError};
 pub use probe::Probe;
+pub use request::sending_failed;
 pub use setup::{BucketWanted, SetupReport, SetupStep};
 pub use survey::{Kept, Lifecycle, LifecycleRule, Seen, Survey};
-pub use tls::{check_authorities, check_client};
+pub use tls::{check_authorities, check_client, client_config};
+pub use wire::Answerer;
 
 use super::Limiter;
 use jiff::Timestamp;
 use reqwest::{Client, redirect::Policy};
 use rusty_s3::{Bucket, Credentials, UrlStyle};
 use std::{
-    sync::atomic::{AtomicI64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
+use wire::Wire;
 
 /// One bucket of one store. Connections are kept and shared by all calls.
 pub struct S3 {
-    client: Client,
+    wire: Wire,
     bucket: Bucket,
     credentials: Credentials,
     limiter: Limiter,
@@ -82,7 +89,7 @@ impl S3 {
             .build()
             .map_err(|error| SetupError::Client(error.to_string()))?;
         Ok(Self {
-            client,
+            wire: Wire::Network(client),
             bucket,
             credentials: Credentials::new(options.access_key, options.secret_key.as_str()),
             limiter,
@@ -92,6 +99,22 @@ impl S3 {
             patience: options.patience,
             offset_ms: AtomicI64::new(0),
         })
+    }
+
+    /// The same door, with `answer` where the network would be.
+    ///
+    /// # Errors
+    /// As [`S3::new`].
+    pub fn answered_by(
+        options: S3Options,
+        limiter: Limiter,
+        answer: Arc<Answerer>,
+    ) -> Result<Self, SetupError> {
+        let mut door = Self::new(options, limiter)?;
+        door.wire = match door.wire {
+            Wire::Network(client) | Wire::Memory(client, _) => Wire::Memory(client, answer),
+        };
+        Ok(door)
     }
 
     /// The bucket's name.

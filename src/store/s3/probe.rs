@@ -110,7 +110,7 @@ impl S3 {
     async fn refuses_wrong_signature(&self, key: &str) -> Result<bool, StoreError> {
         let wrong = format!("not{}", self.credentials.secret());
         let stranger = Self {
-            client: self.client.clone(),
+            wire: self.wire.clone(),
             bucket: self.bucket.clone(),
             credentials: Credentials::new(self.credentials.key(), wrong),
             limiter: self.limiter.clone(),

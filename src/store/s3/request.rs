@@ -137,7 +137,7 @@ impl S3 {
             ask.query.iter(),
             ask.headers.iter(),
         );
-        let mut request = self.client.request(method(ask.method), url);
+        let mut request = self.wire.request(method(ask.method), url);
         for (name, value) in ask.headers.iter() {
             request = request.header(name, value);
         }
@@ -156,7 +156,7 @@ impl S3 {
             }
         };
         let allowed = ask.patience.unwrap_or(self.patience) + self.time_for(length);
-        let sent = within(allowed, account.as_deref(), request.send()).await;
+        let sent = within(allowed, account.as_deref(), self.wire.send(request)).await;
         let spool = account.as_deref().and_then(Account::spool_error);
         if let (Some(words), true) = (spool, !matches!(sent, Some(Ok(_)))) {
             return Err(StoreError { call, fault: Fault::Spool, words: words.to_owned() });
@@ -236,7 +236,7 @@ pub(super) fn too_slow(call: &'static str) -> StoreError {
 }
 
 /// No answer, or half of one. Trouble with certificates is told apart: it does not pass by itself.
-pub(super) fn sending_failed(call: &'static str, error: reqwest::Error) -> StoreError {
+pub fn sending_failed(call: &'static str, error: reqwest::Error) -> StoreError {
     // The address holds the signature of the request.
     let error = error.without_url();
     let mut words = error.to_string();

@@ -25,8 +25,11 @@ pub(super) fn spki_sha256(certificate: &[u8]) -> Option<String> {
     Some(STANDARD.encode(digest(&SHA256, parsed.subject_public_key_info().as_ref())))
 }
 
-/// The TLS settings of one store. Without `ca_pem` the operating system's authorities are trusted.
-pub(super) fn client_config(
+/// The TLS settings of one peer. Without `ca_pem` the operating system's authorities are trusted.
+///
+/// # Errors
+/// [`SetupError`].
+pub fn client_config(
     ca_pem: Option<&[u8]>,
     client_pem: Option<(&[u8], &[u8])>,
     pin: Option<&str>,
