@@ -1,6 +1,8 @@
 //! A site without S3: the real daemon stores into a folder, is killed in the middle, finds the
 //! folder unmounted, and everything arrives once.
 
+#![cfg(feature = "vault")]
+
 mod rig;
 
 use bwvdock::{

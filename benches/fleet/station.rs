@@ -21,7 +21,7 @@ use bwvdock::{
     },
     transfer::{Answer, Call, Enforces, Limits, Random, StoreError},
     types::{
-        BayName, DockId, ObjectId, Sha256Digest,
+        BayName, Condition, DockId, ObjectId, Sha256Digest,
         fact::{ClockReading, Entry, Fact, NewFact, VERSION},
     },
 };
@@ -243,6 +243,8 @@ impl Station {
             model: None,
             clock: None,
             clock_reading: ClockReading::None,
+            condition: Condition::default(),
+            again: false,
             erase_allowed: true,
         };
         self.tell(Event::CameraArrived(arrival));

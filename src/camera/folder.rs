@@ -3,8 +3,8 @@
 //! A card is written by strangers, so nothing on it is followed: no symbolic link, no `..`, no
 //! mount point below the root; FIFOs, sockets and devices are never opened. Every call walks from
 //! the root by directory descriptors, and no descriptor is kept between calls, so the card can be
-//! unmounted at any time. The root is recognised by device, inode and mount: another card in the
-//! same place is another camera.
+//! unmounted at any time. The root is recognised by device, inode, mount and birth: another card
+//! in the same place is another camera.
 
 mod below;
 mod walk;
@@ -77,7 +77,7 @@ impl FolderCamera {
             return Err(CameraError::Gone);
         }
         match open_root(&self.root) {
-            Ok((root, id)) if id == self.id => Ok(root),
+            Ok((root, id)) if id.is(&self.id) => Ok(root),
             Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::NODEV | Errno::NXIO | Errno::IO) => {
                 Err(CameraError::Gone)
             }

@@ -1,8 +1,8 @@
 //! Commands that ask the running daemon.
 
 use super::{
-    Complaint, Exit, Outcome, Selection, WhyOf, cameras, custody::Wanted, id::GivenId, lists,
-    lists::Rows, render, screens, watch,
+    Complaint, Exit, Outcome, Selection, WhyOf, balance, cameras, custody::Wanted, dry_run,
+    id::GivenId, lists, lists::Rows, render, screens, watch,
 };
 use crate::{
     api::{Client, ClientError, Request},
@@ -188,7 +188,7 @@ impl Asker {
 
     pub fn reconcile(&self, camera: Option<CameraId>) -> Outcome {
         let balances = self.show(&Request::Reconcile { camera }, |rows: &Vec<CameraBalance>| {
-            screens::reconcile(rows)
+            balance::reconcile(rows)
         })?;
         let clean = balances.iter().all(|balance| balance.clean);
         Ok(if clean { Exit::Fine } else { Exit::Differs })
@@ -196,7 +196,7 @@ impl Asker {
 
     pub fn dry_run(&self, rows: &Rows) -> Outcome {
         let request = |Span { offset, limit }| Request::DryRun { offset, limit };
-        self.list(rows, request, |run: &DryRun| screens::dry_run(run))
+        self.list(rows, request, |run: &DryRun| dry_run::dry_run(run))
     }
 
     pub fn doctor(&self) -> Outcome {
@@ -221,10 +221,10 @@ impl Asker {
     }
 
     fn command(&self, request: &Request) -> Outcome {
-        let words = self.value(request)?;
-        match (&words, self.json) {
-            (Value::String(words), false) => render::print(words),
-            (words, _) => render::print_json(words),
+        let words: String = self.ask(request)?;
+        match self.json {
+            false => render::print(&words),
+            true => render::print_json(&done(request, words)),
         }
         Ok(Exit::Fine)
     }
@@ -269,6 +269,22 @@ impl Asker {
         };
         Ok((filter, selection.rows))
     }
+}
+
+/// An act for machines: `act` names it, `words` say what was done, and what it was asked about has
+/// the fields of the request.
+fn done(request: &Request, words: String) -> Value {
+    let asked = serde_json::to_value(request).unwrap_or_default();
+    let mut answer = serde_json::Map::new();
+    if let Value::Object(fields) = asked {
+        let named = fields.into_iter().filter(|(_, value)| !value.is_null());
+        answer.extend(named.map(|(name, value)| match name.as_str() {
+            "ask" => ("act".to_owned(), value),
+            _ => (name, value),
+        }));
+    }
+    answer.insert("words".into(), words.into());
+    Value::Object(answer)
 }
 
 fn within(filter: &Filter, Span { offset, limit }: Span) -> Filter {

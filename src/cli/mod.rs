@@ -4,11 +4,13 @@
 //! `--json` one object: see [`Complaint`]. Exit status: see [`Exit`].
 
 mod ask;
+mod balance;
 mod battery;
 mod bays;
 mod cameras;
 mod complaint;
 mod custody;
+mod dry_run;
 mod fold;
 mod health;
 mod id;
@@ -389,21 +391,35 @@ enum StoreVerb {
     Setup(setup::SetupArgs),
 }
 
+/// Named bare, or as everywhere else.
+#[derive(Debug, Args)]
+struct WhichConfig {
+    /// The configuration [default: /etc/bwvdock/bwvdock.toml]
+    file: Option<PathBuf>,
+    /// The same, named as other commands name it
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    config: Option<PathBuf>,
+}
+
+impl WhichConfig {
+    fn path(self) -> PathBuf {
+        self.file.or(self.config).unwrap_or_else(|| "/etc/bwvdock/bwvdock.toml".into())
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum ConfigVerb {
     /// Check a configuration and the files it names: every problem at once
     ///
     /// It finds what a start would refuse, with the rights of whoever asks, and changes nothing.
     Check {
-        /// The configuration
-        #[arg(default_value = "/etc/bwvdock/bwvdock.toml")]
-        file: PathBuf,
+        #[command(flatten)]
+        which: WhichConfig,
     },
     /// Print the configuration in force, or the commented default
     Show {
-        /// The configuration
-        #[arg(default_value = "/etc/bwvdock/bwvdock.toml")]
-        file: PathBuf,
+        #[command(flatten)]
+        which: WhichConfig,
         /// The manual: every key with its default
         #[arg(long)]
         default: bool,
@@ -509,9 +525,9 @@ fn run(cli: Cli) -> Outcome {
         }
         Verb::Store(StoreVerb::Probe { config }) => store::probe(&config, cli.json),
         Verb::Store(StoreVerb::Setup(args)) => setup::run(args, cli.json),
-        Verb::Config(ConfigVerb::Check { file }) => local::config_check(&file, cli.json),
+        Verb::Config(ConfigVerb::Check { which }) => local::config_check(&which.path(), cli.json),
         Verb::Config(ConfigVerb::Show { default: true, .. }) => local::config_default(cli.json),
-        Verb::Config(ConfigVerb::Show { file, .. }) => local::config_show(&file, cli.json),
+        Verb::Config(ConfigVerb::Show { which, .. }) => local::config_show(&which.path(), cli.json),
         Verb::Keys(KeysVerb::Generate { which: KeyKind::Dock { out } }) => {
             local::generate_dock_key(&out, cli.json)
         }

@@ -8,8 +8,7 @@ use super::{
 use crate::{
     daemon::Finding,
     dock::report::{
-        BayReport, CameraBalance, DryRun, Explanation, Light, ObjectRow, Page, RecordingRow,
-        SegmentRow, StatusReport,
+        BayReport, Explanation, Light, ObjectRow, Page, RecordingRow, SegmentRow, StatusReport,
     },
     types::fact::{Content, Entry},
 };
@@ -134,12 +133,12 @@ pub fn bays(bays: &[BayReport], now: Timestamp) -> String {
     out
 }
 
-fn none(rows: String, nothing: &str) -> String {
+pub(super) fn none(rows: String, nothing: &str) -> String {
     if rows.is_empty() { format!("{nothing}\n") } else { rows }
 }
 
 /// A list, and what of it is not on the screen.
-fn listed<T>(page: &Page<T>, table: String, nothing: &str) -> String {
+pub(super) fn listed<T>(page: &Page<T>, table: String, nothing: &str) -> String {
     match page.total {
         0 => none(table, nothing),
         _ => {
@@ -202,9 +201,10 @@ pub fn segments(page: &Page<SegmentRow>) -> String {
                 s.camera.to_string(),
                 s.path.to_string(),
                 bytes(s.size),
-                match &s.marks {
-                    Some(_) => format!("{} *", s.stage.as_str()),
-                    None => s.stage.as_str().to_owned(),
+                match (&s.gone, &s.marks) {
+                    (Some(gone), _) => gone.as_str().to_owned(),
+                    (None, Some(_)) => format!("{} *", s.stage.as_str()),
+                    (None, None) => s.stage.as_str().to_owned(),
                 },
                 s.verdict.map_or("-".into(), |v| v.to_string()),
                 s.object.map_or("-".into(), |o| short(&o)),
@@ -269,124 +269,6 @@ pub fn why(answer: &Explanation) -> String {
         out.push_str("What to do:\n");
         answer.next.iter().for_each(|line| out.push_str(&format!("  -> {line}\n")));
     }
-    out
-}
-
-pub fn reconcile(rows: &[CameraBalance]) -> String {
-    let cells = rows
-        .iter()
-        .map(|c| {
-            vec![
-                c.camera.clone(),
-                if c.docked { "yes".into() } else { "no".into() },
-                c.seen.to_string(),
-                c.on_camera.to_string(),
-                c.copied.to_string(),
-                c.stored.to_string(),
-                c.released.to_string(),
-                c.outstanding.to_string(),
-                c.lost_sight_of.to_string(),
-                c.unsound.to_string(),
-                c.gaps.to_string(),
-                match (c.clean, c.concerns.is_empty()) {
-                    (true, true) => "clean".into(),
-                    (true, false) => "explained".into(),
-                    (false, _) => "differs".into(),
-                },
-            ]
-        })
-        .collect();
-    let header = [
-        "CAMERA",
-        "DOCKED",
-        "SEEN",
-        "ON CAMERA",
-        "COPIED",
-        "STORED",
-        "RELEASED",
-        "OUTSTANDING",
-        "LOST",
-        "FAILED",
-        "GAPS",
-        "",
-    ];
-    let table = table(&header, &[2, 3, 4, 5, 6, 7, 8, 9, 10], cells);
-    let mut out = none(table, "No camera was ever docked here.");
-    let tells =
-        |c: &&CameraBalance| !(c.concerns.is_empty() && c.notes.is_empty() && c.outstanding == 0);
-    rows.iter().filter(tells).for_each(|c| out.push_str(&concerns(c)));
-    out
-}
-
-/// What of a camera needs or needed a person, each with what became of it.
-fn concerns(balance: &CameraBalance) -> String {
-    let mut out = format!("\nCamera {}:\n", balance.camera);
-    if balance.not_copied > 0 {
-        let when = if balance.docked { "not copied yet" } else { "not back yet: dock the camera" };
-        let files = count(balance.not_copied, "file", "files");
-        out.push_str(&format!("  - outstanding: {files} on the camera, {when}\n"));
-    }
-    if balance.in_spool > 0 {
-        let files = count(balance.in_spool, "file", "files");
-        out.push_str(&format!(
-            "  - outstanding: {files} in the dock's spool, waiting for the store\n"
-        ));
-    }
-    for concern in &balance.concerns {
-        let mark = if concern.is_open() { "!" } else { " " };
-        out.push_str(&format!("{mark} - {}\n", concern.words));
-        if let Some(known) = &concern.acknowledged {
-            let (at, actor, reason) = (utc(known.at), &known.actor, &known.reason);
-            out.push_str(&format!("      acknowledged {at} by {actor}: {reason}\n"));
-        }
-        if let Some(at) = concern.arrived {
-            out.push_str(&format!("      arrived after all, {}\n", utc(at)));
-        }
-    }
-    let told = balance.concerns.iter().filter(|concern| concern.is_open()).count() as u64;
-    if balance.open > told {
-        out.push_str(&format!("! and {} more\n", balance.open - told));
-    }
-    balance.notes.iter().for_each(|note| out.push_str(&format!("  - noted: {note}\n")));
-    if balance.open > 0 {
-        out.push_str(&format!(
-            "  -> look into it; `bwvdock acknowledge --camera {} --reason WHY` when it is known why\n",
-            balance.camera
-        ));
-    }
-    out
-}
-
-pub fn dry_run(run: &DryRun) -> String {
-    let mut out = String::from("The rule. Every line must hold, or the file stays:\n");
-    for (number, condition) in run.conditions.iter().enumerate() {
-        out.push_str(&format!("  {:>2}. {condition}\n", number + 1));
-    }
-    out.push('\n');
-    let rows = run
-        .page
-        .rows
-        .iter()
-        .map(|row| {
-            // The first one is enough to know; `why` names them all.
-            let mut because =
-                row.obstacles.first().map_or_else(String::new, |(what, _)| what.clone());
-            if row.obstacles.len() > 1 {
-                because.push_str(&format!(", and {} more", row.obstacles.len() - 1));
-            }
-            vec![
-                if row.release { "release".into() } else { "stays".to_owned() },
-                row.camera.to_string(),
-                row.path.to_string(),
-                because,
-            ]
-        })
-        .collect();
-    out.push_str(&listed(
-        &run.page,
-        table(&["RULE", "CAMERA", "FILE", "BECAUSE"], &[], rows),
-        "No file is on any camera this dock knows.",
-    ));
     out
 }
 

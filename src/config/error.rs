@@ -36,16 +36,29 @@ impl std::error::Error for ConfigError {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigErrors(pub Vec<ConfigError>);
 
+impl ConfigErrors {
+    /// Named one by one on a screen; JSON has them all.
+    const NAMED_MAX: usize = 30;
+    /// Where the text is no TOML, one fault makes many, and a file of another kind nothing else.
+    const SYNTAX_NAMED_MAX: usize = 5;
+}
+
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.len() {
             1 => write!(f, "the configuration has a problem:")?,
             count => write!(f, "the configuration has {count} problems:")?,
         }
-        for error in &self.0 {
+        let is_toml = self.0.iter().any(|error| !error.key.is_empty());
+        let named = if is_toml { Self::NAMED_MAX } else { Self::SYNTAX_NAMED_MAX };
+        for error in self.0.iter().take(named) {
             write!(f, "\n  {error}")?;
         }
-        Ok(())
+        match (self.0.len().saturating_sub(named), is_toml) {
+            (0, _) => Ok(()),
+            (more, true) => write!(f, "\n  and {more} more; --json has them all"),
+            (more, false) => write!(f, "\n  and {more} more like these: is this the right file?"),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
     erasing::erase_all,
     ports::Ports,
     progress::Progress,
+    still::{Identity, Still},
     uploads::Asking,
 };
 use crate::{
@@ -19,7 +20,7 @@ use crate::{
     clock::Clock,
     config::{Bay, BaySource},
     dock::event::{Arrival, CopyResult, Event, Listed},
-    evidence::{self, KeyRing, Known, Profile},
+    evidence::{self, IdentityFrom, KeyRing, Known, Profile},
     release::Approval,
     seal::{self, Recipients},
     spool::FolderSpool,
@@ -226,6 +227,8 @@ fn serve(bays: &Bays, world: &World, bay: &Bay, inbox: &Receiver<Order>) {
             let event = Event::EmptyCard { bay: bay.name.clone(), noted };
             wait_and_look_again(world, bay, event);
         }
+        // The next look is at what is there now.
+        Ok(Found::Swapped) => {}
         // It went while it was looked at: the bay is empty, and nothing is wrong.
         Err(_) if !is_present(world, bay) => {
             let _ = world.core.report(Event::CameraGone { bay: bay.name.clone() });
@@ -258,7 +261,9 @@ fn wait_and_look_again(world: &World, bay: &Bay, event: Event) {
 struct Docked<'a> {
     world: &'a World,
     bay: &'a BayName,
-    id: CameraId,
+    who: Identity,
+    /// Another camera was found in its place: this one is gone.
+    replaced: bool,
     profile: Profile,
     camera: Box<dyn Camera>,
     /// Of a camera on USB: which docking of its port this is.
@@ -280,6 +285,8 @@ enum Found<'a> {
     Camera(Box<Docked<'a>>, Box<Arrival>),
     /// A card with no file that could say whose it is, and what else lies on it.
     EmptyCard(Vec<String>),
+    /// Another folder was put in its place while it was looked at.
+    Swapped,
 }
 
 /// Opens the camera in a bay and finds out which one it is, reading only what that needs.
@@ -309,6 +316,10 @@ fn recognise<'a>(world: &'a World, bay: &'a Bay) -> Result<Found<'a>, String> {
         }
     };
     let small = read_small(&mut *camera, &profile, &listing);
+    // What was listed and what was read must be of one camera.
+    if usb.is_none() && !camera.is_present() && is_present(world, bay) {
+        return Ok(Found::Swapped);
+    }
     // A serial that would not be safe as a name is none.
     let serial = device.and_then(|device| CameraId::new(device.serial.clone()?).ok());
     let known = Known { configured: bay.camera_id.as_ref(), usb_serial: serial.as_ref() };
@@ -343,8 +354,12 @@ fn recognise<'a>(world: &'a World, bay: &'a Bay) -> Result<Found<'a>, String> {
         erase_allowed: bay.allow_erase,
     };
     let docking = usb.map(|usb| usb.docking);
+    let by_card =
+        matches!(profile.identity(), IdentityFrom::Card(card) if small.contains_key(card));
+    let who = Identity { id, configured: bay.camera_id.clone(), usb_serial: serial, by_card };
     let first = Some(Look { listing, small, at: Instant::now() });
-    let docked = Docked { world, bay: &bay.name, id, profile, camera, docking, clock, first };
+    let (bay, replaced) = (&bay.name, false);
+    let docked = Docked { world, bay, who, replaced, profile, camera, docking, clock, first };
     Ok(Found::Camera(Box::new(docked), Box::new(arrival)))
 }
 
@@ -377,7 +392,7 @@ impl Docked<'_> {
             return;
         }
         let Ok(Some(before)) = self.camera.clock_offset(clock.now(), true) else { return };
-        let (bay, camera) = (self.bay.clone(), self.id.clone());
+        let (bay, camera) = (self.bay.clone(), self.who.id.clone());
         let setting = Fact::ClockSetting { bay: bay.clone(), camera: camera.clone(), before };
         if self.world.core.remember_blocking(vec![setting]).is_err() {
             return;
@@ -406,7 +421,7 @@ impl Docked<'_> {
         };
         match heard {
             Ok(percent) => {
-                batteries.heard(self.bay, &self.id, percent);
+                batteries.heard(self.bay, &self.who.id, percent);
                 self.tell(percent);
             }
             // Whether it is gone is found out in its own way; what it said before still stands.
@@ -422,7 +437,7 @@ impl Docked<'_> {
         let percent_per_hour = self.world.progress.percent_per_hour(self.bay);
         if battery_percent.is_some() || percent_per_hour.is_some() {
             let condition = Condition { battery_percent, percent_per_hour, ..Condition::default() };
-            let (bay, camera) = (self.bay.clone(), self.id.clone());
+            let (bay, camera) = (self.bay.clone(), self.who.id.clone());
             // The daemon is stopping if nobody hears it.
             let _ = self.world.core.report(Event::CameraTold { bay, camera, condition });
         }
@@ -454,6 +469,9 @@ impl Docked<'_> {
     /// A camera on USB that was enumerated anew is another docking, even if it answers.
     fn is_present(&mut self) -> bool {
         let ports = &self.world.ports;
+        if self.replaced {
+            return false;
+        }
         let Some(docking) = self.docking else { return self.camera.is_present() };
         if !ports.is_still(self.bay, docking) {
             return false;
@@ -504,8 +522,12 @@ impl Docked<'_> {
                 Look { listing, small, at: Instant::now() }
             }
         };
+        if self.who.is_another(&self.profile, &listing, &small) {
+            self.replaced = true;
+            return Err(CameraError::Gone);
+        }
         let (keys, clock) = (&self.world.keys, &self.world.clock);
-        let mut plan = evidence::plan(&self.profile, &listing, &small, &self.id, keys);
+        let mut plan = evidence::plan(&self.profile, &listing, &small, &self.who.id, keys);
         if clock.is_synchronised() {
             plan.compare_clock(clock.now());
         }
@@ -521,6 +543,22 @@ impl Docked<'_> {
         source: &Source,
     ) -> (ObjectId, CopyResult) {
         let world = self.world;
+        // A camera on USB is another docking when it is another camera.
+        let still = match self.docking {
+            None => self.who.still(&self.profile, &mut *self.camera),
+            Some(_) => Still::Same,
+        };
+        match still {
+            Still::Same => {}
+            Still::Another => {
+                self.replaced = true;
+                return (object, CopyResult::Gone);
+            }
+            Still::Silent => {
+                let words = "what says whose camera this is cannot be read; it is listed again";
+                return (object, CopyResult::Changed { words: words.into() });
+            }
+        }
         let copy = match world.paused.take(segment) {
             Some(copy) if copy.job().path == source.path && copy.job().size == source.size => copy,
             _ => match self.begin(object, source) {

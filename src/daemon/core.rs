@@ -335,7 +335,7 @@ fn loudly(facts: &[NewFact]) {
             Fact::CopyFailed { segment, words, attempts, .. } => {
                 tracing::warn!(%segment, attempts, "copy failed: {words}");
             }
-            Fact::UploadFailed { object, words, attempts, retry_at } => {
+            Fact::UploadFailed { object, words, attempts, retry_at, .. } => {
                 tracing::warn!(%object, attempts, %retry_at, "upload failed: {words}");
             }
             Fact::StoreLost { object, words, .. } => {

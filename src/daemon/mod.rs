@@ -20,6 +20,7 @@ mod preflight;
 mod progress;
 mod pushing;
 mod records;
+mod still;
 mod uploads;
 mod witnesses;
 

@@ -47,6 +47,8 @@ pub struct Workspace {
     kept: bool,
     pub recipient: String,
     pub cameras: Vec<DemoCamera>,
+    /// The store of `--store`, where one was named.
+    store: Option<Store>,
 }
 
 fn io<T>(result: std::io::Result<T>, path: &Path) -> Result<T, Complaint> {
@@ -61,11 +63,14 @@ fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Complaint> {
 impl Workspace {
     /// Makes everything but the configuration, which needs the store's address.
     pub fn make(args: &DemoArgs) -> Result<Self, Complaint> {
+        // What is wrong with the command line is said before anything is made.
+        let cameras = docked::docked(args)?;
+        let store = args.store.as_deref().map(foreign_store).transpose()?;
         let root = match &args.keep {
-            Some(keep) => new_folder(keep)?,
+            Some(keep) => new_folder(keep, &cameras)?,
             None => {
                 let name = format!("bwvdock-demo-{}", uuid::Uuid::now_v7());
-                new_folder(&std::env::temp_dir().join(name))?
+                new_folder(&std::env::temp_dir().join(name), &cameras)?
             }
         };
         // A socket's path may only have some hundred bytes: a deep --keep must not matter.
@@ -77,18 +82,16 @@ impl Workspace {
             socket,
             kept: args.keep.is_some(),
             recipient: String::new(),
-            cameras: Vec::new(),
+            cameras,
+            store,
         };
         work.make_keys()?;
         if args.cameras.is_empty() {
             work.make_cameras()?;
-        } else {
-            work.cameras = docked::docked(args)?;
-            if work.cameras.iter().any(|camera| camera.profile.is_some()) {
-                let (name, text) = docked::ANY_FOLDER;
-                let path = work.path("profiles").join(name).with_extension("toml");
-                io(fs::write(&path, text), &path)?;
-            }
+        } else if work.cameras.iter().any(|camera| camera.profile.is_some()) {
+            let (name, text) = docked::ANY_FOLDER;
+            let path = work.path("profiles").join(name).with_extension("toml");
+            io(fs::write(&path, text), &path)?;
         }
         Ok(work)
     }
@@ -183,8 +186,8 @@ impl Workspace {
     }
 
     pub fn write_config(&self, args: &DemoArgs, endpoint: Option<&str>) -> Result<(), Complaint> {
-        let store = match (&args.store, endpoint) {
-            (Some(file), _) => foreign_store(file)?,
+        let store = match (&self.store, endpoint) {
+            (Some(store), _) => store.clone(),
             (None, Some(endpoint)) => self.embedded_store(endpoint)?,
             (None, None) => return Err(failed("there is no store")),
         };
@@ -271,7 +274,17 @@ impl Drop for Workspace {
     }
 }
 
-fn new_folder(path: &Path) -> Result<PathBuf, Complaint> {
+/// Makes the workspace's folder, which must not lie where it would be docked as footage.
+fn new_folder(path: &Path, cameras: &[DemoCamera]) -> Result<PathBuf, Complaint> {
+    let place = will_be(path);
+    if let Some(camera) = cameras.iter().find(|camera| place.starts_with(&camera.folder)) {
+        let (path, folder) = (path.display(), camera.folder.display());
+        let what = format!(
+            "{path} lies in {folder}, which is docked as a camera: what the demo writes there \
+             would be taken for footage"
+        );
+        return Err(usage(what, "name a folder outside of every --camera folder"));
+    }
     let taken = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
     if taken {
         let what = format!("{} is not empty", path.display());
@@ -282,6 +295,18 @@ fn new_folder(path: &Path) -> Result<PathBuf, Complaint> {
         let what = format!("{} cannot be made: {error}", path.display());
         usage(what, "name a folder in a place that is yours")
     })
+}
+
+/// Where a path leads that may not exist yet: its nearest folder that does, and the rest.
+fn will_be(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let found = absolute.ancestors().find_map(|at| Some((at, at.canonicalize().ok()?)));
+    match found.map(|(at, real)| (absolute.strip_prefix(at), real)) {
+        // Joined with nothing, a path would end in a slash.
+        Some((Ok(rest), real)) if rest.as_os_str().is_empty() => real,
+        Some((Ok(rest), real)) => real.join(rest),
+        Some((Err(_), _)) | None => absolute,
+    }
 }
 
 fn foreign_store(file: &Path) -> Result<Store, Complaint> {

@@ -87,14 +87,15 @@ impl Dock {
                 if let Some(bay) = self.bays.get_mut(bay) {
                     bay.copies_fail = None;
                 }
-                // Sealed twice can only be an answer that came late: the spool file is not needed.
-                if state.stage != Stage::Seen {
+                if !is_wanted(&state, &plain) {
                     step.act(Action::Discard { object });
                     return Ok(());
                 }
                 let verdict = evidence::verdict(&state.segment, &plain, read_failed.is_some());
+                // What has left its camera cannot be read once more: it is kept as it was read.
+                let again = state.stage == Stage::Seen;
                 // A bad cable can spoil a read: what differs is read once more before it counts.
-                if verdict == Verdict::Mismatched && self.suspects.insert(segment) {
+                if again && verdict == Verdict::Mismatched && self.suspects.insert(segment) {
                     step.act(Action::Discard { object });
                     let words = format!(
                         "read {plain_sha}, the camera says otherwise; reading once more",
@@ -103,7 +104,8 @@ impl Dock {
                     self.copy_failed(now, &state, words, step);
                     return Ok(());
                 }
-                if read_failed.is_some()
+                if again
+                    && read_failed.is_some()
                     && state.copy_attempts + 1 < self.settings.copy_attempts_max
                 {
                     step.act(Action::Discard { object });
@@ -165,6 +167,19 @@ impl Dock {
             marks::retain_until(asked, now, lock)
         });
         SealedObject { id, content, plain, sealed, table, key, class, retain_until }
+    }
+}
+
+/// Whether a sealed copy is kept. Of a file that is sealed already it can only be an answer that
+/// came late. One that left its camera before its answer came is evidence that is nowhere else.
+fn is_wanted(state: &SegmentState, plain: &Hashed) -> bool {
+    match (state.stage, &state.sealed) {
+        (Stage::Seen, _) | (Stage::Vanished, None) => true,
+        (Stage::Vanished, Some(known)) => !known.verdict.is_sound() && known.plain != *plain,
+        (
+            Stage::Sealed | Stage::Stored | Stage::Receipted | Stage::Releasing | Stage::Released,
+            _,
+        ) => false,
     }
 }
 

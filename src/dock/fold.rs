@@ -16,7 +16,7 @@ use super::{
     },
 };
 use crate::types::{
-    CameraId, Class, FileKind, ObjectId, RecordingId, SegmentId,
+    CameraId, Class, FileKind, ObjectId, RecordingId, SegmentId, StoreNeed,
     fact::{Content, Entry, Fact, Recording, SealedObject, Segment},
 };
 use jiff::Timestamp;
@@ -26,7 +26,7 @@ type Done = Result<(), IndexBroken>;
 
 /// Counts up whenever the same log folds to other records than before: an index made by another
 /// version is made again from the log.
-pub const FOLD_VERSION: u32 = 7;
+pub const FOLD_VERSION: u32 = 8;
 
 /// Applies one line of the log to the state.
 ///
@@ -103,6 +103,8 @@ impl Fold<'_> {
             }
             Fact::PartAcknowledged { object, number, etag } => {
                 self.totals.parts_acknowledged += 1;
+                // Whether it has room shows only when an object is whole.
+                self.totals.store_need.take_if(|(need, _)| *need != StoreNeed::Room);
                 self.table.put(key::part(*object, *number), etag.clone().into_bytes());
                 // Progress: what failed before is no longer held against the object.
                 if self.table.object(*object)?.is_some_and(|o| o.attempts > 0) {
@@ -119,8 +121,11 @@ impl Fold<'_> {
                     o.trouble = Some(words.clone());
                 })
             }
-            Fact::UploadFailed { object, attempts, words, retry_at } => {
+            Fact::UploadFailed { object, attempts, words, retry_at, need } => {
                 self.totals.upload_failures += 1;
+                if let Some(need) = need {
+                    self.totals.store_need = Some((*need, words.clone()));
+                }
                 self.object(*object, |o| {
                     o.attempts = *attempts;
                     o.trouble = Some(words.clone());
@@ -357,12 +362,15 @@ impl Fold<'_> {
     fn undescribed(&mut self, id: RecordingId) -> Done {
         let Some(state) = self.table.recording(id)? else { return Ok(()) };
         let sealed = state.files[Stage::Sealed as usize..=Stage::Released as usize].iter();
-        if sealed.sum::<u64>() == 0 && state.record.is_none() {
-            return Ok(());
+        if sealed.sum::<u64>() > 0 || state.record.is_some() {
+            self.describe_anew(id);
         }
+        Ok(())
+    }
+
+    fn describe_anew(&mut self, id: RecordingId) {
         let since = self.entry.at.as_millisecond().to_be_bytes().to_vec();
         self.table.put(key::undescribed(id), since);
-        Ok(())
     }
 
     fn segment_seen(&mut self, segment: &Segment) -> Done {
@@ -380,6 +388,7 @@ impl Fold<'_> {
                 (None, _) => Stage::Seen,
             };
             self.stage(id, stage)?;
+            self.gap_filled(segment)?;
             return self.segment(id, |s| s.superseded = false);
         }
         self.gap_filled(segment)?;
@@ -564,6 +573,12 @@ impl Fold<'_> {
     ) -> Done {
         let Some(mut state) = self.table.segment(id)? else { return Ok(()) };
         let was = FileTrouble::of(&state);
+        // It was read to its end before it left the camera: safe, though it is not there any more.
+        let gone = state.stage == Stage::Vanished;
+        let waited = gone && self.waits_for_store(&state)?;
+        if was == Some(FileTrouble::Lost) {
+            self.totals.vanished_unsealed = self.totals.vanished_unsealed.saturating_sub(1);
+        }
         self.retract_verdict(&state)?;
         *self.totals.verdict(verdict) += 1;
         state.sealed = Some(SealedState {
@@ -579,15 +594,20 @@ impl Fold<'_> {
         state.second_read = None;
         put(self.table, key::segment(id), &state)?;
         self.file_trouble(was, &state)?;
-        self.stage(id, Stage::Sealed)?;
+        match gone {
+            true => self.gap_filled(&state.segment)?,
+            false => self.stage(id, Stage::Sealed)?,
+        }
         // A rotten line that people went on with may contradict itself: the two must find each other,
         // or nobody would ever copy this segment again.
         let object = &SealedObject { content: Content::Segment(id), ..object.clone() };
         self.new_object(object, state.segment.camera.clone())?;
         self.recording(state.segment.recording, |recording| {
             recording.unsound += u64::from(!verdict.is_sound());
+            recording.gone_unstored += u64::from(gone && !waited);
         })?;
-        self.undescribed(state.segment.recording)
+        self.describe_anew(state.segment.recording);
+        Ok(())
     }
 
     /// A segment that is sealed again counts once, by its newest verdict.
@@ -639,6 +659,7 @@ impl Fold<'_> {
         }
         self.forget_parts(id)?;
         self.totals.stored.add(state.object.sealed.size);
+        self.totals.store_need = None;
         state.stored = Some((level, version.clone()));
         state.stored_at = Some(self.entry.at);
         state.trouble = None;

@@ -158,6 +158,8 @@ pub struct Dock {
     pub(super) store_wait: Option<(Timestamp, String)>,
     /// What of the store only a person can mend.
     pub(super) store_need: Option<StoreTrouble>,
+    /// The next object does not wait for its time.
+    pub(super) ask_store_at_once: bool,
     /// Receipts, their placing and the clearing of the spool, under way.
     pub(super) finishing: BTreeMap<ObjectId, Option<Timestamp>>,
     pub(super) finish_trouble: Option<FinishTrouble>,
@@ -187,6 +189,7 @@ impl Dock {
             stopping: BTreeSet::new(),
             store_wait: None,
             store_need: None,
+            ask_store_at_once: false,
             finishing: BTreeMap::new(),
             finish_trouble: None,
             marking: BTreeSet::new(),
@@ -247,6 +250,7 @@ impl Dock {
         match event {
             Event::Started(started) => {
                 self.claims.start(now);
+                self.recall_store_need(view)?;
                 // Nobody knows how much of the time since the last line really passed.
                 if let Some(last) = view.totals()?.last_at {
                     self.elapsed.skip(last, now);

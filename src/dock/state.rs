@@ -33,7 +33,7 @@
 use super::{IndexBroken, Table, View};
 use crate::types::{
     Actor, BayName, CameraId, Class, ObjectId, ReceiptLevel, RecordingId, SegmentId, Sha256Digest,
-    Verdict,
+    StoreNeed, Verdict,
     fact::{
         ClockOffset, ClockReading, Content, Gap, Hashed, MarksAsked, MarksSeen, ReceiptRef,
         Recording, SealedObject, Segment, Target,
@@ -420,6 +420,9 @@ pub struct Totals {
     /// Stored objects whose marks the store cannot keep.
     #[serde(default)]
     pub marks_lacking: u64,
+    /// What of the store only a person can mend, since the last call that said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_need: Option<(StoreNeed, String)>,
     #[serde(default)]
     pub starts: Starts,
 }

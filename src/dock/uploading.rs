@@ -55,13 +55,24 @@ impl Dock {
                 if store_wide {
                     self.store_wait = Some((retry_at, words.clone()));
                 }
-                step.fact(Fact::UploadFailed { object, attempts, words, retry_at });
+                step.fact(Fact::UploadFailed { object, attempts, words, retry_at, need });
             }
             UploadEnd::SpoolDamaged { words } => {
                 step.fact(Fact::SpoolDamaged { object, words });
                 step.act(Action::Discard { object });
             }
         }
+        Ok(())
+    }
+
+    /// What the log knows of a store that waits for a person holds after a restart too; and as
+    /// somebody may have mended it meanwhile, one object asks at once.
+    pub(super) fn recall_store_need(&mut self, view: &dyn View) -> Result<(), IndexBroken> {
+        let totals = view.totals()?;
+        let parts = totals.parts_acknowledged;
+        self.store_need =
+            totals.store_need.map(|(need, words)| StoreTrouble { need, words, parts });
+        self.ask_store_at_once = self.store_need.is_some();
         Ok(())
     }
 
@@ -103,9 +114,11 @@ impl Dock {
         }
         // After trouble with the store one object asks first, so that a store coming back is not
         // met by everything at once; success clears the wait.
-        let slots = if self.store_wait.is_some() { 1 } else { self.settings.objects_in_flight };
+        let careful = self.store_wait.is_some() || self.store_need.is_some();
+        let slots = if careful { 1 } else { self.settings.objects_in_flight };
         while self.uploads.len() < slots {
             let Some(row) = self.next_upload(now, view)? else { return Ok(()) };
+            self.ask_store_at_once = false;
             self.uploads.insert(row.object, row.class);
             step.act(Action::Upload { object: row.object });
         }
@@ -189,7 +202,8 @@ impl Dock {
         let (mut found, mut looked) = (None, 0);
         view.queue(class, &mut |row| {
             looked += 1;
-            if is_due(row.not_before, now) && !self.uploads.contains_key(&row.object) {
+            let due = self.ask_store_at_once || is_due(row.not_before, now);
+            if due && !self.uploads.contains_key(&row.object) {
                 found = Some(row);
                 return ControlFlow::Break(());
             }

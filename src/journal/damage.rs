@@ -85,6 +85,8 @@ struct Place {
     file: String,
     line: u64,
     seq: u64,
+    /// It is no line of the log.
+    unreadable: bool,
 }
 
 /// Watches a walk over the lines and keeps the first bad one.
@@ -113,14 +115,30 @@ impl DamageFinder {
 
     /// Takes note of one line. `seq` is what it says, or should have been.
     pub fn note(&mut self, file: &Path, line: u64, seq: u64, fault: Option<&BadLine>) {
-        let here = Place { file: files::name_of(file), line, seq };
-        let disagrees = matches!(fault, Some(BadLine { fault: Fault::Prev { .. }, .. }));
+        let is = |wanted: fn(&Fault) -> bool| fault.is_some_and(|bad| wanted(&bad.fault));
+        let unreadable = is(|fault| matches!(fault, Fault::Unreadable(_)));
+        let disagrees = is(|fault| matches!(fault, Fault::Prev { .. }));
+        // What has no number has the place of one.
+        let seq = fault.filter(|_| unreadable).map_or(seq, |bad| bad.expected_seq);
+        let here = Place { file: files::name_of(file), line, seq, unreadable };
         self.bad_lines += u64::from(fault.is_some());
+        // Whoever follows a line that is none has another hash for it, or another number: one
+        // fault, not two.
+        let follows = |fault: &Fault, before: &Place| match fault {
+            Fault::Prev { .. } => true,
+            Fault::Seq { found, .. } => *found == before.seq + 1,
+            Fault::Unreadable(_) | Fault::Newer(_) => false,
+        };
+        let mut explained = fault
+            .zip(self.before.as_ref().filter(|before| before.unreadable))
+            .is_some_and(|(bad, before)| follows(&bad.fault, before));
         if let Some((before, there)) = self.undecided.take() {
+            explained |= disagrees;
             let blamed = if disagrees { there.clone() } else { before };
             self.keep(&blamed, there.seq, "the line was changed after it was written".into());
         }
         match fault {
+            Some(_) if explained => {}
             Some(bad) if disagrees && self.first.is_none() => match self.before.take() {
                 Some(before) => self.undecided = Some((before, here.clone())),
                 None => self.keep(&here, seq, bad.fault.to_string()),
@@ -144,7 +162,7 @@ impl DamageFinder {
     }
 
     fn keep(&mut self, place: &Place, last_seq: u64, words: String) {
-        let Place { file, line, seq } = place.clone();
+        let Place { file, line, seq, .. } = place.clone();
         let damage = Damage { file, line, first_seq: seq, last_seq, words, proved: None };
         if !self.accepted.iter().any(|accepted| damage.is_within(&accepted.damage)) {
             self.first.get_or_insert(damage);

@@ -263,8 +263,13 @@ pub(super) fn look(
     let files = files::list(dir)?;
     let snapshot = Snapshot::newest(dir)?;
     let (start, missing) = chain_start(&files, snapshot.as_ref())?;
-    let older = if note.is_open() { 0 } else { files.len().saturating_sub(1) };
-    let (carried, broken) = check_links(&files[..older], start, &note.accepted)?;
+    let mut older = if note.is_open() { 0 } else { files.len().saturating_sub(1) };
+    let (mut carried, broken) = check_links(&files[..older], start, &note.accepted)?;
+    if broken.is_some() {
+        // Where it shows is not where it is: every line is looked at, so that it has one name, by
+        // which it is known again when it was accepted.
+        (older, carried) = (0, start);
+    }
     let mut finder = DamageFinder::passing(&note.accepted);
     let proved = note.lost.iter().filter_map(|damage| damage.proved.as_ref()).chain(witnesses);
     let mut met: BTreeMap<u64, Option<Head>> = proved.map(|p| (p.head.seq, None)).collect();
@@ -290,7 +295,7 @@ pub(super) fn look(
     if let (Some(first_seq), Some(last)) = (first, last) {
         note.add_lost(&Damage { first_seq, ..Damage::rewritten(name, last.clone()) });
     }
-    let seen = missing.into_iter().chain(broken).chain(finder.finish());
+    let seen = missing.into_iter().chain(finder.finish());
     let open = note.lost.first().cloned().into_iter().chain(seen);
     let open = open.into_iter().find(|damage| !note.is_accepted(damage));
     note.settle(open);

@@ -23,9 +23,10 @@ pub mod rate;
 mod upload;
 pub mod window;
 
+pub use crate::types::StoreNeed;
 pub use answer::{
     Answer, Call, Distrust, Enforces, Fault, ListedPart, ObjectHead, OpenUpload, PartAck,
-    StoreError, StoreNeed,
+    StoreError,
 };
 pub use backoff::{Backoff, Random};
 pub use proof::{StoredProof, md5_composite};

@@ -583,6 +583,9 @@ pub enum Fact {
         attempts: u32,
         words: String,
         retry_at: Timestamp,
+        /// What of the store only a person can mend; it is not the object then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        need: Option<StoreNeed>,
     },
     /// The store acknowledged the whole sealed object, and a later look agreed.
     Stored {

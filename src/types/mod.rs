@@ -12,6 +12,7 @@ mod mark;
 mod path;
 mod plain;
 mod port;
+mod store_need;
 mod usb;
 mod verdict;
 
@@ -23,5 +24,6 @@ pub use mark::ChangeMark;
 pub use path::{PathError, SourcePath};
 pub use plain::{is_hidden, plain, plain_line};
 pub use port::{HubPath, PortError, PortPath};
+pub use store_need::StoreNeed;
 pub use usb::{UsbClass, UsbDevice, UsbId, UsbInterface, UsbTextError};
 pub use verdict::{Class, FileKind, ReceiptLevel, Trust, Verdict};

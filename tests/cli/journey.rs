@@ -247,7 +247,12 @@ fn people_interfere(dock: &Dock) {
         said.push_str(&format!("$ bwvdock {}\n{words}", line.join(" ")));
     }
     capture("commands.txt", &said);
-    assert!(dock.run(&["pause", "--json"]).json().is_string());
+    let act = dock.run(&["pause", "--json"]).json();
+    let expected = serde_json::json!({
+        "act": "pause", "target": "dock", "reason": "no reason given", "words": act["words"]
+    });
+    assert_eq!(act, expected);
+    assert!(act["words"].as_str().is_some_and(|words| words.contains("paused")), "{act}");
     let status = fine(dock.run(&["status"])).out;
     assert!(status.contains("! the dock is paused (no reason given)"), "{status}");
     fine(dock.run(&["resume"]));

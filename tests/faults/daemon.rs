@@ -260,7 +260,7 @@ fn daemon_calls_people_to_a_full_store_and_to_wrong_credentials() {
     ] {
         let (scene, proxy) = Scene::plain(0, (2, 300));
         proxy.set(vec![always(Some(Op::Create), ".age", Fault::Answer(error(status, code)))]);
-        let daemon = scene.start();
+        let mut daemon = scene.start();
         scene.until_copied();
         scene.problem(called);
         let red = |status: &StatusReport| {
@@ -289,6 +289,13 @@ fn daemon_calls_people_to_a_full_store_and_to_wrong_credentials() {
         scene.nothing_is_erased();
         let creates = proxy.seen().iter().filter(|s| s.op == Op::Create && s.struck).count();
         assert!(creates <= 4, "{creates} attempts where only people can help");
+        // A start knows it from the log, and asks once, in case that somebody mended it.
+        assert!(daemon.kill_9());
+        let daemon = scene.start();
+        scene.until("a red bay after a restart", red);
+        let asked = proxy.seen().iter().filter(|s| s.op == Op::Create && s.struck).count();
+        assert!(asked <= creates + 2, "{asked} attempts, {creates} of them before the restart");
+        scene.nothing_is_erased();
         proxy.heal();
         scene.retry();
         scene.ends_well(daemon);

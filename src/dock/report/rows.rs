@@ -86,6 +86,47 @@ pub struct SegmentRow {
     /// Gone only in that the same file is seen anew, as it is now.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub superseded: bool,
+    /// Of a file that left its camera by another hand: where it is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Gone>,
+}
+
+/// Where a file is that is no longer on its camera, though nobody released it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gone {
+    /// In the store: safe.
+    Stored,
+    /// In the dock's spool, waiting for the store.
+    InSpool,
+    /// Seen anew, as it is now.
+    Superseded,
+    /// Nowhere that this dock knows: it was never copied.
+    Lost,
+}
+
+impl Gone {
+    /// Of a file that vanished.
+    pub(super) fn of(state: &SegmentState, view: &dyn View) -> Result<Self, IndexBroken> {
+        Ok(match &state.sealed {
+            None if state.superseded => Self::Superseded,
+            None => Self::Lost,
+            Some(sealed) => match view.object(sealed.object)? {
+                Some(object) if object.stored.is_some() => Self::Stored,
+                Some(_) | None => Self::InSpool,
+            },
+        })
+    }
+
+    /// For a column of stages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stored => "gone, stored",
+            Self::InSpool => "gone, in spool",
+            Self::Superseded => "gone, seen anew",
+            Self::Lost => "lost",
+        }
+    }
 }
 
 /// One sealed object on its way to, or in, the store.
@@ -166,16 +207,21 @@ impl From<SegmentState> for SegmentRow {
             trouble: state.trouble,
             marks: None,
             superseded: state.superseded,
+            gone: None,
         }
     }
 }
 
-/// The rows with how their marks stand.
+/// The rows with how their marks stand, and where they are that are gone.
 fn with_marks(
     mut page: Page<SegmentRow>,
     view: &dyn View,
 ) -> Result<Page<SegmentRow>, IndexBroken> {
     for row in &mut page.rows {
+        if row.stage == Stage::Vanished {
+            let state = view.segment(row.id)?;
+            row.gone = state.map(|state| Gone::of(&state, view)).transpose()?;
+        }
         let Some(object) = row.object.filter(|_| row.stage >= Stage::Stored) else { continue };
         row.marks = view.object(object)?.and_then(|object| marks_words(&object));
     }

@@ -2,7 +2,7 @@
 
 use super::super::{
     Dock, IndexBroken, Records, Stage, View,
-    report::{concerns::verdict_words, marks},
+    report::{concerns::verdict_words, marks, rows::Gone},
     state::{ObjectState, RecordingState, SegmentState},
 };
 use crate::{
@@ -110,18 +110,7 @@ fn segment(
                 answer.next.push(format!("`bwvdock receipt show {}` proves it", sealed.object));
             }
         }
-        Stage::Vanished => {
-            if state.superseded {
-                because.push("it is seen anew, as it is now, under another id".into());
-            } else {
-                because.push(
-                    "it is no longer on the camera, though this dock did not erase it".into(),
-                );
-                answer
-                    .next
-                    .push("ask who emptied the camera; `bwvdock custody show` has the time".into());
-            }
-        }
+        Stage::Vanished => gone(dock, state, now, view, &mut answer)?,
         Stage::Sealed | Stage::Stored | Stage::Receipted | Stage::Releasing => {
             if let Some(words) = still_written(dock, state) {
                 because.push(words);
@@ -145,6 +134,45 @@ fn segment(
     let mut told = BTreeSet::new();
     answer.next.retain(|step| told.insert(step.clone()));
     Ok(answer)
+}
+
+/// Of a file that is not on its camera any more, though the rule did not release it.
+fn gone(
+    dock: &Dock,
+    state: &SegmentState,
+    now: Timestamp,
+    view: &dyn View,
+    answer: &mut Explanation,
+) -> Result<(), IndexBroken> {
+    let because = &mut answer.because;
+    let gone = Gone::of(state, view)?;
+    if state.superseded {
+        because.push("it is seen anew, as it is now, under another id".into());
+    } else {
+        because.push("it is no longer on the camera, though this dock did not erase it".into());
+    }
+    match gone {
+        Gone::Superseded => {}
+        Gone::Stored => because.push("it is safe: it was copied, and the store has it".into()),
+        Gone::InSpool => {
+            because.push("it was copied: its only copy is on this dock's disk".into());
+        }
+        Gone::Lost => {
+            because.push("it was never copied: as far as this dock knows, it is lost".into());
+            let ask = "ask who emptied the camera; `bwvdock custody show` has the time";
+            answer.next.push(ask.into());
+        }
+    }
+    if let Some(sealed) = &state.sealed {
+        because.push(format!("copied and sealed, verdict {}", sealed.verdict));
+        if !sealed.verdict.is_sound() {
+            because.push(verdict_words(sealed.verdict).into());
+        }
+        if let Some(o) = view.object(sealed.object)? {
+            object(dock, &o, now, view, answer)?;
+        }
+    }
+    Ok(())
 }
 
 /// That the camera still writes to a file, and until when that is waited for.

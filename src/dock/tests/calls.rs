@@ -78,6 +78,35 @@ fn a_key_that_is_right_again_calls_nobody_while_a_large_object_is_still_on_its_w
     assert_eq!(world.bay_report("1").light, Light::Amber);
 }
 
+#[test]
+fn a_store_that_needs_a_person_is_known_after_a_restart_and_asked_once_at_once() {
+    for need in [StoreNeed::Access, StoreNeed::Room, StoreNeed::Trust] {
+        let mut world = world();
+        (world.store, world.store_need) = (Store::Down, Some(need));
+        world.dock("1", "C1");
+        world.run();
+        world.withheld.insert("upload");
+        world.crash(0);
+        world.run();
+        let report = world.bay_report("1");
+        assert_eq!(report.light, Light::Red, "{}", report.words);
+        assert!(report.words.contains(need.words()), "{}", report.words);
+        assert_eq!(world.has_pending("upload"), 1, "one object asks, though its time is not come");
+        // Refused again: the others wait for their time.
+        world.withheld.clear();
+        world.run();
+        assert_eq!((world.bay_report("1").light, world.has_pending("upload")), (Light::Red, 0));
+        // Somebody mended it and starts the dock anew: nobody waits, and nobody is called.
+        (world.store, world.store_need) = (Store::Up, None);
+        world.crash(0);
+        world.run();
+        world.pass(60);
+        assert!(world.dock.store_trouble().is_none() && !world.stored.is_empty());
+        world.crash(0);
+        assert!(world.dock.store_trouble().is_none());
+    }
+}
+
 // --- left out ---
 
 #[test]

@@ -9,6 +9,7 @@ mod camera;
 mod changing;
 mod clocks;
 mod concerns;
+mod gone;
 mod history;
 mod invariants;
 mod lacking;

@@ -527,7 +527,12 @@ impl World {
         })
     }
 
-    fn seal(&mut self, object: ObjectId, plain: Hashed, read_failed: Option<String>) -> CopyResult {
+    pub fn seal(
+        &mut self,
+        object: ObjectId,
+        plain: Hashed,
+        read_failed: Option<String>,
+    ) -> CopyResult {
         self.spool.insert(object, Some(plain.sha256));
         let sealed = Hashed { size: plain.size + 200, sha256: Sha256Digest::of(object.as_bytes()) };
         let part = Part::from(sealed.sha256);

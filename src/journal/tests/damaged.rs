@@ -130,6 +130,35 @@ fn damage_is_not_repaired_and_the_log_goes_on_behind_it() {
     }
 }
 
+/// What is wrong in one place is accepted once, and then stops nothing, at the next start either.
+fn one_acceptance_is_enough(dock: &Dock, name: &str) {
+    let (journal, report) = dock.open();
+    let damage = report.damage.unwrap_or_else(|| panic!("{name}: nothing is found"));
+    let by: Actor = "user:ann".parse().unwrap();
+    let left = journal.accept(damage.first_seq, by, at(NOON), "a bad disk".into()).unwrap();
+    assert_eq!((left, journal.damage()), (None, None), "{name}: after {damage}");
+    journal.close().unwrap();
+    let (journal, report) = dock.open();
+    assert_eq!((report.damage, report.damage_is_news), (None, false), "{name}: after {damage}");
+    journal.close().unwrap();
+}
+
+#[test]
+fn one_damaged_line_is_accepted_once() {
+    for (name, change, _, _) in HARMS.into_iter().filter(|(name, ..)| *name != "swap") {
+        one_acceptance_is_enough(&harmed(change), name);
+    }
+    let last: fn(&mut Vec<String>) = |lines| lines[7] = "{\"prev\"".into();
+    one_acceptance_is_enough(&harmed(last), "garbled, and nothing behind it");
+    // But not two of them.
+    let dock = harmed(|lines| (3..5).for_each(|n| lines[n] = "no line".into()));
+    let (journal, report) = dock.open();
+    let by: Actor = "user:ann".parse().unwrap();
+    let first = report.damage.unwrap().first_seq;
+    let next = journal.accept(first, by, at(NOON), "a bad disk".into()).unwrap().unwrap();
+    assert_eq!((first, next.first_seq, next.line), (4, 5, 5));
+}
+
 #[test]
 fn damage_stays_known_in_older_files_until_the_log_is_whole_again() {
     let dock = Dock::with_lines(8);
@@ -205,6 +234,8 @@ fn files_that_do_not_fit_together_are_found_at_open() {
         let (journal, report) = dock.open();
         assert!(report.damage.is_some(), "{name}");
         assert_eq!(journal.commit_blocking(stopped("on"), at(NOON)).unwrap().first, 15, "{name}");
+        journal.close().unwrap();
+        one_acceptance_is_enough(&dock, name);
     }
 }
 

@@ -190,6 +190,7 @@ impl Upload {
             attempts: self.attempts,
             words: error.with_advice(),
             retry_at: until,
+            need: error.fault.needs_a_person(),
         });
         true
     }
