@@ -255,16 +255,23 @@ impl<P: Pipes + Send + 'static> Camera for PtpCamera<P> {
             return Ok(None);
         }
         let mut session = self.session().map_err(|e| explain("ask for the battery", e))?;
+        let mut described = None;
         if self.info.offers(Operation::GET_DEVICE_PROP_DESC) {
             match session.prop_desc(property) {
-                Ok(desc) => return Ok(battery_percent(&desc)),
+                Ok(desc) => match battery_percent(&desc) {
+                    None => described = Some(desc),
+                    told => return Ok(told),
+                },
                 // The value alone may be had all the same.
                 Err(PtpError::Refused { .. } | PtpError::Malformed { .. }) => {}
                 Err(error) => return Err(explain("ask for the battery", error)),
             }
         }
         match session.prop_value(property) {
-            Ok(bytes) => Ok(battery_percent_of_value(&bytes)),
+            Ok(bytes) => Ok(match described {
+                Some(desc) => desc.with_value(&bytes).ok().as_ref().and_then(battery_percent),
+                None => battery_percent_of_value(&bytes),
+            }),
             Err(PtpError::Refused { .. } | PtpError::Malformed { .. }) => Ok(None),
             Err(error) => Err(explain("ask for the battery", error)),
         }

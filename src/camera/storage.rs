@@ -10,10 +10,12 @@
 //! O_DIRECT: every byte of it, directories and tables too, comes from the device. Only where that
 //! cannot be had (some image files) the kernel is merely asked to forget.
 //!
-//! **Erasing** is the only thing that opens the device for writing, exclusively (a device that is
-//! mounted anywhere refuses that), for one file and no longer. See `volume::Erasure` for what is
-//! written in which order and why that survives a power cut at every write; here each write is made
-//! durable and read back from the device before the next.
+//! **Erasing** is the only thing that opens the device for writing, for one file and no longer, under
+//! an exclusive claim (a device that is mounted anywhere refuses that). See `volume::Erasure` for what
+//! is written in which order and why that survives a power cut at every write; here each write is made
+//! durable and read back from the device before the next. Between the files of one round the claim
+//! is held and the walk over the card is remembered (`volume::Survey`): for ten minutes at most, and
+//! not beyond a listing, a failure, or a minute without work.
 //!
 //! **Who it is**: the device number of the node, and where there is a sysfs folder, the kernel's
 //! sequence number of the disk (`diskseq`, Linux 5.15), which is never used twice: another card in
@@ -24,7 +26,7 @@ mod erase;
 
 use self::{
     device::{Device, Direct},
-    erase::erase,
+    erase::Burst,
 };
 use super::{Camera, CameraError, EraseMode, FILES_MAX, Listing};
 use crate::{
@@ -48,6 +50,8 @@ pub struct StorageCamera {
     erase: EraseMode,
     /// The file whose next reads must come from the device.
     fresh: Option<SourcePath>,
+    /// Kept between the files that are erased one after the other.
+    burst: Option<Burst>,
 }
 
 impl StorageCamera {
@@ -63,7 +67,7 @@ impl StorageCamera {
         erase: EraseMode,
     ) -> Result<Self, CameraError> {
         let device = Arc::new(Device::open(device, sysfs)?);
-        Ok(Self { device, card: None, erase, fresh: None })
+        Ok(Self { device, card: None, erase, fresh: None, burst: None })
     }
 
     fn card(&mut self) -> Result<&Card, CameraError> {
@@ -97,6 +101,7 @@ fn explain(device: &Device, error: VolumeError) -> CameraError {
 
 impl Camera for StorageCamera {
     fn list(&mut self) -> Result<Listing, CameraError> {
+        self.burst = None;
         self.device.forget_all();
         self.card = None;
         let device = Arc::clone(&self.device);
@@ -119,13 +124,17 @@ impl Camera for StorageCamera {
             return Err(CameraError::Gone);
         }
         let fresh = self.fresh.as_ref() == Some(path);
+        let burst = self.burst.take();
         let card = self.card()?;
         let reader: Result<Box<dyn Read + Send>, VolumeError> = match Direct::new(&device) {
-            Some(direct) if fresh => {
-                card.read(direct, path, offset).map(|reader| Box::new(reader) as _)
+            Some(direct) if fresh => match burst.as_ref().and_then(Burst::survey) {
+                Some(survey) => card.read_by(survey, direct, path, offset),
+                None => card.read(direct, path, offset),
             }
+            .map(|reader| Box::new(reader) as _),
             _ => card.read(Arc::clone(&device), path, offset).map(|reader| Box::new(reader) as _),
         };
+        self.burst = burst;
         reader.map_err(|error| explain(&device, error))
     }
 
@@ -137,7 +146,17 @@ impl Camera for StorageCamera {
         if !device.is_present() {
             return Err(CameraError::Gone);
         }
-        erase(self.card()?, &device, permit)
+        let mut burst = match self.burst.take().filter(Burst::is_fresh) {
+            Some(burst) => burst,
+            None => Burst::begin(&device)?,
+        };
+        let erased = burst.erase(self.card()?, &device, permit);
+        // After a failure nothing that was remembered is believed.
+        self.burst = erased.is_ok().then_some(burst);
+        if erased.is_err() {
+            device.forget_all();
+        }
+        erased
     }
 
     fn drop_cached(&mut self, path: &SourcePath) {
@@ -153,6 +172,7 @@ impl Camera for StorageCamera {
     }
 
     fn is_present(&mut self) -> bool {
+        self.burst = self.burst.take().filter(Burst::is_fresh);
         self.device.is_present()
     }
 

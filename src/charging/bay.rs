@@ -105,7 +105,11 @@ impl Bay {
                     self.power = Power::Off(at.elapsed);
                 }
             }
-            Seat::Unnamed => self.arrived(at.elapsed),
+            Seat::Unnamed => {
+                self.arrived(at.elapsed);
+                // Of a camera that nobody recognised yet, nothing was read.
+                self.owes_footage |= self.camera.is_none();
+            }
             Seat::Camera { camera, reading, busy } => {
                 if self.camera.as_ref().is_some_and(|before| before != camera) {
                     *self = self.emptied(at.elapsed);

@@ -71,9 +71,20 @@ pub struct PropDesc {
     pub is_writable: bool,
     pub current: Value,
     pub form: Form,
+    data_type: DataType,
 }
 
 impl PropDesc {
+    /// The same property with the value that GetDevicePropValue gave: some responders describe
+    /// their properties from a table that nobody keeps up to date (umtp-responder 1.3.10).
+    ///
+    /// # Errors
+    /// [`Malformed`] if it is too short for the property's type.
+    pub fn with_value(self, bytes: &[u8]) -> Result<Self, Malformed> {
+        let current = self.data_type.read(&mut Cursor::new(bytes))?;
+        Ok(Self { current, ..self })
+    }
+
     /// # Errors
     /// [`Malformed`].
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
@@ -98,7 +109,7 @@ impl PropDesc {
             }
             other => Form::Other(other),
         };
-        Ok(Self { property, is_writable, current, form })
+        Ok(Self { property, is_writable, current, form, data_type })
     }
 }
 
@@ -180,6 +191,20 @@ mod tests {
         let mut unknown = RANGE;
         unknown[6] = 0;
         assert_eq!((of(&unknown), battery_percent_of_value(&[0])), (None, None));
+    }
+
+    /// umtp-responder 1.3.10 describes it as a UINT16 that is 0, and gives 8000 hex as its value.
+    #[test]
+    fn battery_whose_description_is_never_kept_up_to_date() {
+        let desc = || PropDesc::decode(&[0x01, 0x50, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).unwrap();
+        assert_eq!(battery_percent(&desc()), None);
+        let told = |bytes: &[u8]| desc().with_value(bytes).map(|desc| battery_percent(&desc));
+        assert_eq!(told(&[0x00, 0x80]), Ok(None), "that is no percentage");
+        assert_eq!(told(&[43, 0]), Ok(Some(43)));
+        assert!(told(&[43]).is_err());
+        let steps = PropDesc::decode(&[0x01, 0x50, 2, 0, 0, 0, 0, 2, 4, 0, 0, 1, 2, 3]).unwrap();
+        let told = steps.with_value(&[2]).map(|desc| battery_percent(&desc));
+        assert_eq!(told, Ok(Some(66)), "the value is on the scale of its description");
     }
 
     #[test]

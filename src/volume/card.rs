@@ -8,7 +8,6 @@ use super::{
     caveats::Caveats,
     directory::Place,
     entry::Entry,
-    erase::Erasure,
     geometry::{Geometry, Width},
     known, list, partition,
 };
@@ -209,26 +208,13 @@ impl Card {
             .map_err(|source| VolumeError::Io { doing: format!("read {path}"), source })
     }
 
-    /// What has to be written to erase one file that still has this size and, if given, time.
-    ///
-    /// # Errors
-    /// [`VolumeError`]: nothing is written when anything is not as it should be.
-    pub fn erasure(
-        &self,
-        dev: &dyn ReadAt,
-        path: &SourcePath,
-        size: u64,
-        modified_ms: Option<i64>,
-    ) -> Result<Erasure, VolumeError> {
-        let (volume, entry) = self.find(dev, path)?;
-        let changed = |words: String| VolumeError::Changed { path: path.clone(), words };
-        if entry.size != size {
-            return Err(changed(format!("it has {} bytes now and had {size}", entry.size)));
-        }
-        if modified_ms.is_some() && modified_ms != entry.modified_ms {
-            return Err(changed("its time is another now".into()));
-        }
-        Erasure::plan(dev, volume, path, &entry)
+    /// The volume that a path is on.
+    pub(super) fn volume_of(&self, path: &SourcePath) -> Result<&Volume, VolumeError> {
+        let first = path.as_bytes().split(|byte| *byte == b'/').next().unwrap_or(b"");
+        let prefix = if self.volumes.len() > 1 { first } else { b"" };
+        let mut volumes = self.volumes.iter();
+        let found = volumes.find(|volume| volume.prefix.as_bytes() == prefix);
+        found.ok_or_else(|| VolumeError::NoSuchFile(path.clone()))
     }
 
     /// The first file of this path.
@@ -238,16 +224,10 @@ impl Card {
         path: &SourcePath,
     ) -> Result<(&Volume, Entry), VolumeError> {
         let no_such = || VolumeError::NoSuchFile(path.clone());
-        let several = self.volumes.len() > 1;
-        let mut names = path.as_bytes().split(|byte| *byte == b'/');
-        let prefix = if several { names.next().unwrap_or(b"") } else { b"" };
-        let volume = self
-            .volumes
-            .iter()
-            .find(|volume| volume.prefix.as_bytes() == prefix)
-            .ok_or_else(no_such)?;
+        let volume = self.volume_of(path)?;
         let mut place = volume.root();
-        let mut names = names.peekable();
+        let names = path.as_bytes().split(|byte| *byte == b'/');
+        let mut names = names.skip(usize::from(self.volumes.len() > 1)).peekable();
         while let Some(name) = names.next() {
             let folder = names.peek().is_some();
             let found = list::lookup(dev, volume, place, name, folder).map_err(|source| {

@@ -55,7 +55,7 @@ mod time;
 mod walk;
 
 pub use card::{Card, Volume};
-pub use erase::{Change, Erasure};
+pub use erase::{Change, Erasure, Survey};
 pub use reader::FileReader;
 pub use room::Room;
 

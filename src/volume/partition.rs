@@ -49,7 +49,15 @@ pub(super) fn parts(dev: &dyn ReadAt, first: &[u8], caveats: &mut Caveats) -> (V
             }
         }
     } else {
-        mbr(dev, &entries, caveats)
+        let (parts, tables) = mbr(dev, &entries, caveats);
+        let covers = |part: &Part| {
+            tables.iter().any(|at| (part.start..part.start.saturating_add(part.bytes)).contains(at))
+        };
+        if let Some(part) = parts.iter().find(|part| covers(part)) {
+            caveats.add(format!("partition {} lies over a partition table", part.number));
+            sound = false;
+        }
+        parts
     };
     if parts.is_empty() {
         // An MBR's signature with nothing behind it: perhaps a boot sector that is damaged.
@@ -80,47 +88,63 @@ pub(super) fn parts(dev: &dyn ReadAt, first: &[u8], caveats: &mut Caveats) -> (V
     (parts, sound)
 }
 
-fn mbr(dev: &dyn ReadAt, entries: &[&[u8]], caveats: &mut Caveats) -> Vec<Part> {
+/// The partitions, and where tables lie.
+fn mbr(dev: &dyn ReadAt, entries: &[&[u8]], caveats: &mut Caveats) -> (Vec<Part>, Vec<u64>) {
     let mut parts = Vec::new();
+    let mut tables = vec![0];
     for (number, entry) in (1..).zip(entries) {
         let (start, blocks) = (u64::from(u32_at(entry, 8)), u64::from(u32_at(entry, 12)));
         if entry[4] == 0 || blocks == 0 {
             continue;
         }
         if EXTENDED.contains(&entry[4]) {
-            logical(dev, start, &mut parts, caveats);
+            tables.extend(logical(dev, start, &mut parts, caveats));
         } else {
             parts.push(Part { number, start: start * 512, bytes: blocks * 512 });
         }
     }
     parts.sort_by_key(|part| part.number);
-    parts
+    (parts, tables)
 }
 
 /// The list of logical partitions: each has a small table of its own with itself and the next.
-fn logical(dev: &dyn ReadAt, extended: u64, parts: &mut Vec<Part>, caveats: &mut Caveats) {
+/// Gives where those tables lie.
+fn logical(
+    dev: &dyn ReadAt,
+    extended: u64,
+    parts: &mut Vec<Part>,
+    caveats: &mut Caveats,
+) -> Vec<u64> {
+    let mut tables = Vec::new();
     let mut at = extended;
     for number in 5..=4 + PARTITIONS_MAX as u32 {
+        // Tables that were added later may lie further ahead, but none can come twice.
+        if tables.contains(&(at * 512)) {
+            caveats.unread(format!(
+                "the list of logical partitions comes back to one before partition {number}; what \
+                 should follow was not found"
+            ));
+            return tables;
+        }
         let mut sector = [0; 512];
         let read = dev.read_at(at * 512, &mut sector);
         if read.is_err() || u16_at(&sector, 510) != 0xaa55 {
             caveats.unread(format!("the table of the logical partition {number} is damaged"));
-            return;
+            return tables;
         }
+        tables.push(at * 512);
         let (own, next) = (&sector[446..462], &sector[462..478]);
         let (start, blocks) = (u64::from(u32_at(own, 8)), u64::from(u32_at(own, 12)));
         if own[4] != 0 && blocks > 0 {
             parts.push(Part { number, start: (at + start) * 512, bytes: blocks * 512 });
         }
-        let following = extended + u64::from(u32_at(next, 8));
         if !EXTENDED.contains(&next[4]) {
-            return;
+            return tables;
         }
-        // The list only ever leads on; anything else would be a ring.
-        if following <= at {
-            caveats.unread(format!("the table of the logical partition {number} leads back"));
-            return;
-        }
-        at = following;
+        at = extended + u64::from(u32_at(next, 8));
     }
+    caveats.unread(format!(
+        "more than {PARTITIONS_MAX} logical partitions; the rest was not looked at"
+    ));
+    tables
 }

@@ -17,5 +17,22 @@ cp "$bwvdock" "$work/host/bwvdock"
 lib_tests=$(cargo test --locked --lib --no-run --message-format=json |
   sed -n 's/.*"executable":"\([^"]*\)".*/\1/p' | tail -n 1)
 strip -o "$work/host/lib-tests" "$lib_tests"
-# Its last line is "N passed, N failed". A guest that says nothing has failed.
-python3 tests/usb/boot.py "$rig" "$work/host" 900 "$@"
+
+# Two guests, one after the other: one in which time is time, and one whose clock jumps over all
+# waiting, for what takes hours. A guest that says nothing has failed.
+ran=0
+for clock in real jumps; do
+  names=$(python3 -B tests/usb/guest/main.py --list "$clock" "$@")
+  [[ -n $names ]] || continue
+  ran=1
+  status=0
+  python3 tests/usb/boot.py "$rig" "$work/host" 900 "$clock" "$@" | tee "$work/said" || status=$?
+  read -r ok bad < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$work/said" | tail -n 1) ||
+    { ok=0 && bad=1; }
+  if ((status != 0 && bad == 0)); then bad=1; fi
+  passed=$((passed + ok))
+  failed=$((failed + bad))
+  echo "the guest whose clock is '$clock' ended after $SECONDS s"
+done
+((ran == 1)) || { echo "no case has a name with any of: $*" && exit 1; }
+report

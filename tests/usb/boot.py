@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Boots the guest, does what it asks of QEMU, prints what it says, and ends when it ends.
 
-    boot.py RIG HOST SECONDS_MAX [CASE...]
+    boot.py RIG HOST SECONDS_MAX CLOCK [CASE...]
 
-RIG is the folder that `prepare` filled. HOST is a folder that the guest sees as /host. The guest
+RIG is the folder that `prepare` filled. HOST is a folder that the guest sees as /host. CLOCK is how
+time passes for the guest: `real`, or `jumps`. The guest
 asks by a line on its serial port, `@@QMP NUMBER {json}`; the answer is put into HOST/qmp/NUMBER.
 `@HOST@` in a request stands for HOST as QEMU sees it. The guest ends with `@@END STATUS`.
 
@@ -55,7 +56,16 @@ class Qmp:
                 return answer
 
 
-def command(rig, repository, host, monitor):
+# QEMU's command line for the guest's time. With `jumps` a guest in which nobody has anything to do is
+# at once where the next thing happens, so that hours of waiting take seconds: nothing in it knows.
+# What waits for the machine outside (a disk image, QMP) sees time fly meanwhile.
+CLOCKS = {
+    "real": ["-accel", "tcg", "-smp", "2"],
+    "jumps": ["-accel", "tcg,thread=single", "-icount", "shift=2,sleep=off", "-smp", "1"],
+}
+
+
+def command(rig, repository, host, monitor, clock):
     """QEMU's command line. Always TCG: where /dev/kvm is there it need not work."""
 
     def share(tag, path, *more):
@@ -63,7 +73,7 @@ def command(rig, repository, host, monitor):
         return ["-virtfs", ",".join([lent, "multidevs=remap", *more])]
 
     return [
-        "qemu-system-x86_64", "-M", "q35", "-accel", "tcg", "-smp", "2", "-m", "1536",
+        "qemu-system-x86_64", "-M", "q35", *CLOCKS[clock], "-m", "1536",
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
         "-kernel", f"{rig}/kernel", "-initrd", f"{rig}/initrd",
         "-append", "console=ttyS0 loglevel=1 panic=-1 mitigations=off "
@@ -103,18 +113,20 @@ def watch(process, qmp, host):
     return status
 
 
-def main(rig, host, seconds_max, cases):
+def main(rig, host, seconds_max, clock, cases):
     repository = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
     host = os.path.realpath(host)
     shutil.rmtree(f"{host}/qmp", ignore_errors=True)
     os.makedirs(f"{host}/qmp")
     with open(f"{host}/cases", "w", encoding="utf-8") as file:
         file.write("\n".join(cases))
+    with open(f"{host}/clock", "w", encoding="utf-8") as file:
+        file.write(clock)
     over = threading.Event()
     with tempfile.TemporaryDirectory(prefix="bwv-usb-", dir="/tmp") as folder:
         monitor = f"{folder}/qmp"
         process = subprocess.Popen(
-            command(rig, repository, host, monitor),
+            command(rig, repository, host, monitor, clock),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         )
 
@@ -142,4 +154,5 @@ def main(rig, host, seconds_max, cases):
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.path.realpath(sys.argv[1]), sys.argv[2], float(sys.argv[3]), sys.argv[4:]))
+    rig, host, seconds_max, clock, *cases = sys.argv[1:]
+    sys.exit(main(os.path.realpath(rig), host, float(seconds_max), clock, cases))

@@ -6,6 +6,8 @@
 
 mod hostile;
 mod image;
+mod many;
+mod tables;
 mod tools;
 
 use bwvdock::volume::{Card, VolumeError};

@@ -1,4 +1,4 @@
-//! The tools of Debian that know file systems: dosfstools, mtools, exfatprogs.
+//! The tools of Debian that know file systems and their tables: dosfstools, mtools, exfatprogs, fdisk.
 
 use std::{
     fs,
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 /// Whether the tools are there; without them, tests that need them say so, and fail when
 /// BWVDOCK_TESTS=all.
 pub fn are_there() -> bool {
-    let missing: Vec<&str> = ["fsck.vfat", "fsck.exfat", "mcopy"]
+    let missing: Vec<&str> = ["fsck.vfat", "fsck.exfat", "mcopy", "sfdisk"]
         .into_iter()
         .filter(|tool| Command::new(tool).arg("--help").output().is_err())
         .collect();
@@ -39,6 +39,20 @@ pub fn fsck(image: &[u8], exfat: bool) -> (bool, String) {
     let tool = if exfat { "fsck.exfat" } else { "fsck.vfat" };
     let (output, words) = run(tool, &["-n"], &file);
     (output.status.success(), words)
+}
+
+/// An empty card with the table that sfdisk makes of a script.
+pub fn sfdisk(script: &str, bytes: u64) -> Vec<u8> {
+    let place = TempDir::new().unwrap();
+    let (image, input) = (place.path().join("image"), place.path().join("script"));
+    fs::File::create(&image).unwrap().set_len(bytes).unwrap();
+    fs::write(&input, script).unwrap();
+    let input = fs::File::open(&input).unwrap();
+    let mut command = Command::new("sfdisk");
+    let output =
+        command.args(["--quiet", "--no-reread"]).arg(&image).stdin(input).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    fs::read(&image).unwrap()
 }
 
 /// A file of a FAT image as mtools reads it.

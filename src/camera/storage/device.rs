@@ -17,6 +17,8 @@ use std::{
 
 /// What O_DIRECT wants places, lengths and memory to be a multiple of, on any device there is.
 const ALIGNED: usize = 4096;
+/// A multiple of every page size there is.
+const PAGES: u64 = 64 << 10;
 /// Bytes that are read ahead around the page cache.
 const AHEAD: usize = 256 << 10;
 
@@ -123,8 +125,12 @@ impl Device {
         self.is_block() && matches!(self.reopen(OFlags::RDONLY | OFlags::EXCL), Err(Errno::BUSY))
     }
 
-    /// Asks the kernel to forget what it cached of these bytes.
+    /// Asks the kernel to forget what it cached of these bytes, and of whole pages around them: it
+    /// keeps a page that is named in part only.
     pub fn forget(&self, at: u64, bytes: u64) {
+        let end = (at + bytes).next_multiple_of(PAGES);
+        let at = at - at % PAGES;
+        let bytes = end - at;
         let _ = fadvise(&self.file, at, NonZeroU64::new(bytes), Advice::DontNeed);
     }
 

@@ -1,4 +1,4 @@
-//! The short step in which a device is written to.
+//! The short step in which a device is written to, and what is kept between two of them.
 
 use super::{
     CameraError,
@@ -7,78 +7,118 @@ use super::{
 };
 use crate::{
     release::ErasePermit,
-    types::SourcePath,
-    volume::{Card, Change, ReadAt, VolumeError},
+    volume::{Card, Change, ReadAt, Survey, VolumeError},
 };
 use rustix::{fs::OFlags, io::Errno};
-use std::{cell::RefCell, fs::File, io, os::unix::fs::FileExt as _};
+use std::{
+    cell::RefCell,
+    fs::File,
+    io,
+    os::unix::fs::FileExt as _,
+    time::{Duration, Instant},
+};
 
-/// A device opened for writing, exclusively; what it reads comes from the device.
+/// A device opened for writing; what it reads comes from the device.
 struct Writer {
     file: File,
     bytes: u64,
     memory: RefCell<Vec<u8>>,
 }
 
-/// Removes the file of the permit; everything is closed again when it returns.
-pub(super) fn erase(card: &Card, device: &Device, permit: &ErasePermit) -> Result<(), CameraError> {
-    let source = permit.source();
-    let writer = Writer::open(device)?;
-    let explained = |error| explain(device, error);
-    let mut erasure =
-        card.erasure(&writer, &source.path, source.size, source.modified_ms).map_err(explained)?;
-    let written = loop {
-        match erasure.step(&writer) {
-            Ok(Some(change)) => {
-                if let Err(source) = writer.make(&change) {
-                    let doing = format!("write {}", change.what);
-                    break Err(VolumeError::Io { doing, source });
-                }
-            }
-            Ok(None) => break Ok(()),
-            Err(error) => break Err(error),
-        }
-    };
-    device.forget_all();
-    written.map_err(explained)?;
-    is_gone(card, &writer, &source.path).map_err(explained)
+/// So long after a walk over the card it is walked again...
+const WALK_LASTS: Duration = Duration::from_secs(600);
+/// ...and so long after the last file.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// Erasing many files in a row: the walk over the card, and the claim on its device that lets nobody
+/// mount it in the meantime. The device is open for writing only while a file is erased.
+#[derive(Debug)]
+pub(super) struct Burst {
+    /// Exclusive, and held for that alone.
+    _claim: File,
+    survey: Option<Survey>,
+    begun: Instant,
+    used: Instant,
 }
 
-/// The path must not lead to a file any more.
-fn is_gone(card: &Card, writer: &Writer, path: &SourcePath) -> Result<(), VolumeError> {
-    match card.read(writer, path, 0) {
-        Err(VolumeError::NoSuchFile(_)) => Ok(()),
-        Err(error) => Err(error),
-        Ok(_) => {
+impl Burst {
+    /// # Errors
+    /// [`CameraError::ReadOnly`] if the card is mounted or in use elsewhere.
+    pub fn begin(device: &Device) -> Result<Self, CameraError> {
+        let exclusive = if device.is_block() { OFlags::EXCL } else { OFlags::empty() };
+        let claim = device.reopen(OFlags::RDONLY | exclusive).map_err(refused)?;
+        let now = Instant::now();
+        Ok(Self { _claim: claim, survey: None, begun: now, used: now })
+    }
+
+    /// Whether what is remembered may still be believed.
+    pub fn is_fresh(&self) -> bool {
+        self.begun.elapsed() < WALK_LASTS && self.used.elapsed() < IDLE_MAX
+    }
+
+    pub fn survey(&self) -> Option<&Survey> {
+        self.survey.as_ref().filter(|_| self.is_fresh())
+    }
+
+    /// Removes the file of the permit. After a failure this is to be thrown away.
+    pub fn erase(
+        &mut self,
+        card: &Card,
+        device: &Device,
+        permit: &ErasePermit,
+    ) -> Result<(), CameraError> {
+        let source = permit.source();
+        let writer = Writer::open(device)?;
+        let explained = |error| explain(device, error);
+        let (survey, size, time) = (&mut self.survey, source.size, source.modified_ms);
+        let mut erasure =
+            card.erasure_by(survey, &writer, &source.path, size, time).map_err(explained)?;
+        while let Some(change) = erasure.step(&writer).map_err(explained)? {
+            let made = writer.make(&change);
+            device.forget(change.offset, change.after.len() as u64);
+            made.map_err(|source| {
+                explained(VolumeError::Io { doing: format!("write {}", change.what), source })
+            })?;
+        }
+        if !erasure.is_gone(&writer).map_err(explained)? {
             let words = "it is still there after it was erased".into();
-            Err(VolumeError::NotSafeToErase { path: path.clone(), words })
+            return Err(explained(VolumeError::NotSafeToErase {
+                path: source.path.clone(),
+                words,
+            }));
+        }
+        if let Some(survey) = &mut self.survey {
+            survey.forget(&source.path);
+        }
+        self.used = Instant::now();
+        Ok(())
+    }
+}
+
+fn refused(errno: Errno) -> CameraError {
+    let read_only = |words: &str| CameraError::ReadOnly(words.to_owned());
+    match errno {
+        Errno::BUSY => read_only("it is mounted or in use elsewhere"),
+        Errno::ROFS => read_only("the card is write-protected"),
+        Errno::ACCESS | Errno::PERM => read_only("the system forbids it"),
+        Errno::NOENT | Errno::NODEV | Errno::NXIO => CameraError::Gone,
+        errno => {
+            let doing = "open the camera's device for erasing".into();
+            CameraError::Io { doing, source: errno.into() }
         }
     }
 }
 
 impl Writer {
+    /// The claim of a [`Burst`] keeps others out.
     fn open(device: &Device) -> Result<Self, CameraError> {
-        let mut flags = OFlags::RDWR | OFlags::DIRECT;
-        if device.is_block() {
-            flags |= OFlags::EXCL;
-        }
+        let flags = OFlags::RDWR | OFlags::DIRECT;
         let opened = match device.reopen(flags) {
             // An image on a file system that does not know O_DIRECT.
             Err(Errno::INVAL) if !device.is_block() => device.reopen(OFlags::RDWR),
             opened => opened,
         };
-        let read_only = |words: &str| Err(CameraError::ReadOnly(words.to_owned()));
-        let file = match opened {
-            Ok(file) => file,
-            Err(Errno::BUSY) => return read_only("it is mounted or in use elsewhere"),
-            Err(Errno::ROFS) => return read_only("the card is write-protected"),
-            Err(Errno::ACCESS | Errno::PERM) => return read_only("the system forbids it"),
-            Err(Errno::NOENT | Errno::NODEV | Errno::NXIO) => return Err(CameraError::Gone),
-            Err(errno) => {
-                let doing = "open the camera's device for erasing".into();
-                return Err(CameraError::Io { doing, source: errno.into() });
-            }
-        };
+        let file = opened.map_err(refused)?;
         Ok(Self { file, bytes: device.bytes(), memory: RefCell::default() })
     }
 

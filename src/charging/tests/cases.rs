@@ -101,6 +101,33 @@ fn where_no_port_can_be_switched_the_words_say_so() {
 }
 
 #[test]
+fn a_camera_that_lost_its_power_before_it_was_recognised_is_read_next() {
+    let mut station = Station::new(Settings { station_milliamps_max: Some(1000), ..settings() });
+    let first =
+        |busy| Seat::Camera { camera: CameraId::new("FIRST").unwrap(), reading: None, busy };
+    let look = |n: usize, seat| {
+        let hub = "1-1.1".parse::<crate::types::PortPath>().ok().map(|port| port.hub());
+        Look { bay: bay(n), hub, switch: Switch::PerPort, seat }
+    };
+    let mut power = |second: u64, seats: [Seat; 2]| {
+        let at = Moment {
+            now: "2026-03-02T00:00:00Z".parse().unwrap(),
+            elapsed: Duration::from_secs(second),
+        };
+        let looks = seats.into_iter().enumerate().map(|(n, seat)| look(n, seat)).collect();
+        let mut on: Vec<_> =
+            station.poll(at, looks).into_iter().map(|d| (d.bay, d.power)).collect();
+        on.sort();
+        on.into_iter().map(|(_, power)| power).collect::<Vec<_>>()
+    };
+    assert_eq!(power(0, [first(true), Seat::Empty]), [true, true]);
+    assert_eq!(power(5, [first(true), Seat::Unnamed]), [true, false], "it came later");
+    assert_eq!(power(10, [first(true), Seat::Dark]), [true, false]);
+    // Not after the other one is charged: as soon as that one is read.
+    assert_eq!(power(15, [first(false), Seat::Dark]), [false, true]);
+}
+
+#[test]
 fn a_card_in_a_folder_takes_nothing_of_the_budget() {
     let one = Settings { station_milliamps_max: Some(1000), ..settings() };
     let look = |n: usize, hub: Option<HubPath>| Look {

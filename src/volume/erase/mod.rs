@@ -5,11 +5,15 @@
 //! is meant (access times, journals, "repairs"). Erasing a file takes a handful of sector writes;
 //! here each is planned, can be looked at, and touches nothing but the file's own entries.
 //!
-//! **Preconditions**, all checked anew on the medium each time, or nothing is written: the frame of
+//! **Preconditions**, all checked on the medium, or nothing is written: the frame of
 //! the volume is sound; the whole tree could be read; the file is there once, its entry whole, its
 //! size, time and number of clusters as expected; no other file, folder or table has one of its
 //! clusters; every copy of the allocation table agrees on its chain, or the bitmap has all its bits.
 //! A volume that was not unmounted properly is no obstacle where all that holds; its mark stays.
+//!
+//! What that says of the file itself is looked at anew each time. What it says of everything else is
+//! the work of a walk over the whole volume; for many files in a row one walk does ([`Survey`]), as
+//! long as its holder lets nobody else write.
 //!
 //! **Order**, each [`Change`] durable and read back before the next:
 //! 1. the volume is marked dirty: FAT[1] (fatgen103; FAT12 has no such mark and is never written), or
@@ -26,8 +30,12 @@
 //! This is the order that exFAT 8.1 demands for deleting. The worst a cut leaves is a volume marked
 //! dirty with lost clusters, never a shared cluster, never another file without one of its own.
 
+mod card;
 mod plan;
+mod survey;
 mod write;
+
+pub use survey::Survey;
 
 use super::{ReadAt, VolumeError, card::Volume, chain::Run, entry::Entry, geometry::Geometry};
 use crate::types::SourcePath;
@@ -55,6 +63,8 @@ pub struct Erasure {
     path: SourcePath,
     geometry: Geometry,
     exfat: bool,
+    /// The file's own entries.
+    slots: Vec<u64>,
     tasks: VecDeque<Task>,
 }
 
@@ -83,13 +93,38 @@ enum Task {
 }
 
 impl Erasure {
+    /// `survey`: what a walk found; without one, the volume is walked for this file alone.
     pub(super) fn plan(
         dev: &dyn ReadAt,
         volume: &Volume,
         path: &SourcePath,
         entry: &Entry,
+        survey: Option<&Survey>,
     ) -> Result<Self, VolumeError> {
-        plan::plan(dev, volume, path, entry)
+        plan::plan(dev, volume, path, entry, survey)
+    }
+
+    /// Whether nothing is left of the file's entry; to be asked after the last step.
+    ///
+    /// # Errors
+    /// [`VolumeError::Io`].
+    pub fn is_gone(&self, dev: &dyn ReadAt) -> Result<bool, VolumeError> {
+        for slot in &self.slots {
+            let mut first = [0];
+            dev.read_at(*slot, &mut first).map_err(|source| VolumeError::Io {
+                doing: format!("look whether {} is gone", self.path),
+                source,
+            })?;
+            if self.is_in_use(first[0]) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether a directory entry that begins with this byte is one.
+    fn is_in_use(&self, first: u8) -> bool {
+        if self.exfat { first & 0x80 != 0 } else { !matches!(first, 0 | 0xe5) }
     }
 
     /// The next write, made from what the device holds now; none when all is done. The caller makes

@@ -1,6 +1,6 @@
 //! Everything that must hold before anything is written.
 
-use super::{BATCH, Erasure, Phase, RUNS_MAX, Task};
+use super::{BATCH, Erasure, Phase, RUNS_MAX, Survey, Task};
 use crate::{
     types::SourcePath,
     volume::{
@@ -20,10 +20,12 @@ pub(super) fn plan(
     volume: &Volume,
     path: &SourcePath,
     entry: &Entry,
+    survey: Option<&Survey>,
 ) -> Result<Erasure, VolumeError> {
     let geometry = volume.geometry().clone();
     let exfat = geometry.width == Width::Exfat;
-    let mut erasure = Erasure { path: path.clone(), geometry, exfat, tasks: VecDeque::new() };
+    let (path, slots) = (path.clone(), entry.slots.clone());
+    let mut erasure = Erasure { path, geometry, exfat, slots, tasks: VecDeque::new() };
     let refuse = |words: &str| Err(erasure.unsafe_to_erase(words));
     if erasure.geometry.width == Width::Fat12 {
         return refuse("on FAT12 no order of writes is safe: its entries may cross two sectors");
@@ -38,7 +40,10 @@ pub(super) fn plan(
         return refuse(words);
     }
     let runs = own_runs(dev, &erasure, entry)?;
-    let bitmap = nobody_else_has(dev, volume, &erasure, entry, &runs)?;
+    let bitmap = match survey {
+        Some(survey) => survey.nobody_else_has(&erasure, &runs)?,
+        None => nobody_else_has(dev, volume, &erasure, entry, &runs)?,
+    };
     fill(dev, volume, &mut erasure, entry, &runs, bitmap)?;
     // Every link and every bit is compared now: nothing is begun that cannot be finished.
     for task in &erasure.tasks {

@@ -74,8 +74,7 @@ impl Erasure {
         for slot in slots {
             let first = usize::try_from(slot - at).ok().and_then(|at| change.after.get_mut(at));
             let first = first.ok_or_else(|| self.unsafe_to_erase("its entry moved"))?;
-            let in_use = if self.exfat { *first & 0x80 != 0 } else { !matches!(*first, 0 | 0xe5) };
-            if !in_use {
+            if !self.is_in_use(*first) {
                 return Err(self.unsafe_to_erase("its entry was erased meanwhile"));
             }
             *first = if self.exfat { *first & 0x7f } else { 0xe5 };

@@ -247,15 +247,19 @@ still_seconds_min = 0
 
     def facts(self, *types):
         """The facts of the custody log, in order, of these types."""
+        return [fact for _, fact in self.dated(*types)]
+
+    def dated(self, *types):
+        """The same, each with the time of its line."""
         found = []
         for path in sorted(glob.glob(f"{self.folder}/state/journal/custody-*.jsonl")):
             with open(path, encoding="utf-8") as file:
                 for line in file:
                     if not line.endswith("\n"):
                         break  # being written
-                    fact = json.loads(line)["fact"]
-                    if not types or fact["type"] in types:
-                        found.append(fact)
+                    line = json.loads(line)
+                    if not types or line["fact"]["type"] in types:
+                        found.append((line["at"], line["fact"]))
         return found
 
     def check_record(self, lying=False):

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from guest import media
-from guest.rig import check, run, within, write
+from guest.rig import Failed, check, equal, read, run, within, write
 
 CONFIGFS = "/sys/kernel/config"
 CONFIG = """loop_on_disconnect 1
@@ -121,6 +121,32 @@ class Umtprd(Gadget):
             self.process = subprocess.Popen(["umtprd"], stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=subprocess.STDOUT)
         within(10, "umtprd's endpoints", lambda: os.path.exists("/dev/ffs-mtp/ep3"))
+
+    def set_battery(self, percent):
+        """umtprd 1.3.10 has no battery: the value it gives is the number 8000 hex in its code, where
+        it is loaded into the fourth argument of a call. That number is changed, in the process."""
+        at, code = self._battery_code()
+        with open(f"/proc/{self.process.pid}/mem", "r+b", buffering=0) as memory:
+            memory.seek(at)
+            equal(memory.read(1), code[:1], "what umtprd has where its battery should be")
+            memory.seek(at)
+            memory.write(code[:1] + percent.to_bytes(4, "little"))
+
+    def _battery_code(self):
+        """Where in the process, and the bytes that are there at first: mov $0x8000,%ecx."""
+        code = b"\xb9\x00\x80\x00\x00"
+        binary = shutil.which("umtprd")
+        with open(binary, "rb") as file:
+            bytes_of_it = file.read()
+        equal(bytes_of_it.count(code), 1, "places in umtprd that could be its battery")
+        offset = bytes_of_it.index(code)
+        for line in read(f"/proc/{self.process.pid}/maps").splitlines():
+            place, _, begins = line.split()[:3]
+            start, end = (int(part, 16) for part in place.split("-"))
+            begins = int(begins, 16)
+            if line.endswith("/umtprd") and begins <= offset < begins + end - start:
+                return start + offset - begins, code
+        raise Failed("umtprd's code is not in its own memory")
 
     def clean_up(self):
         self.process.kill()

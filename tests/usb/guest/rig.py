@@ -153,15 +153,13 @@ def xhci_bus():
 # --- the run -----------------------------------------------------------------------------------
 
 
+def kernel_lines():
+    return run("dmesg", status=None).splitlines()
+
+
 def kernel_words(since):
-    """What the kernel said since then (seconds after boot); the last of it."""
-    words = run("dmesg", status=None)
-    found = []
-    for line in words.splitlines():
-        stamp = line.lstrip("[ ").split("]")[0]
-        if stamp.replace(".", "").isdigit() and float(stamp) >= since:
-            found.append(f"        {line}")
-    return "\n".join(found[-15:])
+    """What the kernel said since it had said so many lines; the last of it."""
+    return "\n".join(f"        {line}" for line in kernel_lines()[since:][-15:])
 
 
 class Group:
@@ -173,15 +171,20 @@ class Group:
         self.clear = clear
 
 
+def chosen(group, only):
+    """The cases of a group whose name contains one of these words; all if there are none."""
+    return [case for case in group.cases if not only or any(word in case[0] for word in only)]
+
+
 def run_cases(groups, only):
     """Runs (name, function) in order and prints one line each. Returns how many failed."""
     passed = failed = 0
     for group in groups:
-        chosen = [case for case in group.cases if not only or any(word in case[0] for word in only)]
-        for name, function in chosen:
+        cases = chosen(group, only)
+        for name, function in cases:
             holds = run_case(name, function)
             passed, failed = passed + holds, failed + (not holds)
-        if chosen and not run_case("", group.clear):
+        if cases and not run_case("", group.clear):
             failed += 1
     if passed + failed == 0:
         print(f"no case has a name with {only}")
@@ -192,14 +195,14 @@ def run_cases(groups, only):
 
 def run_case(name, function):
     """Runs one; without a name only what goes wrong is printed."""
-    began, uptime = time.monotonic(), float(read("/proc/uptime").split()[0])
+    began, said = time.monotonic(), len(kernel_lines())
     word = "ok    "
     try:
         function()
     except Exception as error:  # a case that breaks has failed, whatever broke it
         word, name = "FAILED", name or "to clear up"
         print(f"        {error}" if isinstance(error, Failed) else traceback.format_exc())
-        print(kernel_words(uptime))
+        print(kernel_words(said))
     if name:
         print(f"{word}  {time.monotonic() - began:6.1f} s  {name}")
     return word != "FAILED"

@@ -12,7 +12,6 @@ import time
 from guest import media
 from guest.dock import CLIPS, PROGRAM, Dock
 from guest.gadget import CardReader, Umtprd
-from guest.powered import Socket
 from guest.rig import (HOST, Failed, Group, await_device, check, devices, equal, plug, run, unplug,
                        within, write, xhci_bus)
 from simulated import camera as habit
@@ -25,8 +24,7 @@ MODELS = ["46f4:0004", "46f4:0001", "1d6b:0100", "1209:bc01"]
 # How long an officer may have to wait until the dock knows who came. The guest is an emulation
 # on a busy machine, about twenty times slower than a dock.
 KNOWN_WITHIN = 10
-SIM_BAYS = 7
-WEDGED_BAY = 6
+SIM_BAYS = 6
 
 
 def clips(serial, *sizes):
@@ -60,16 +58,6 @@ class Station:
         bays["sim0"] += "\nallow_erase = false"
         self.dock = Dock("usb", bays, f"[usb]\nmodels = [{models}]")
 
-    def wedge(self):
-        """Plugs in a camera that stops answering. Reviving it takes a while, with many waits; the
-        other cases run meanwhile."""
-        camera, folder = self.sim(WEDGED_BAY, "WEDGE1", clips("WEDGE1", 900_000))
-        self.wedged_sums = media.sums(folder)
-        camera.fault(faults.dries_up(100_000), ptp.GET_PARTIAL_OBJECT_64)
-        camera.fault(faults.silent, times=10_000)
-        self.wedged = Socket(camera, WEDGED_BAY)
-        self.wedged.__enter__()
-
     def sim(self, at, serial, files, **more):
         """A simulated camera for a bay, and its folder."""
         folder = f"/run/{serial}"
@@ -88,7 +76,6 @@ def on_the_dock(test):
         if _station is None:
             station = Station()
             station.dock.__enter__()
-            station.wedge()
             _station = station
         elif _station.dock.daemon.poll() is not None:
             _station.dock.start()
@@ -109,7 +96,6 @@ def clear():
     """The station with its dock, and everything that was plugged in."""
     global _station
     if _station:
-        _station.wedged.over.set()
         _station.dock.end()
         _station = None
     unplug_all()
@@ -342,18 +328,6 @@ def never_agrees(station, stack):
     dock.check_record()
 
 
-def wedged(station, stack):
-    """A camera that has stopped answering is revived by its port's power."""
-    dock, bay = station.dock, f"sim{WEDGED_BAY}"
-    stack.push(station.wedged)
-    within(150, lambda: f"a cycle of the port; {dock.bay(bay)}", lambda: station.wedged.cycles > 0)
-    dock.await_receipts("WEDGE1", 1, seconds=90)
-    dock.camera_holds("WEDGE1", station.wedged_sums)
-    switched = [(fact["on"], fact["bay"]) for fact in dock.facts("port_switched")]
-    check((False, bay) in switched and (True, bay) in switched, f"the log has {switched}")
-    dock.check_record()
-
-
 def over_4_gib(station, stack):
     """A file over 4 GiB, of which the camera's listing can only say ffffffff, has its true size."""
     dock = station.dock
@@ -465,17 +439,22 @@ def our_ports():
 
 def their_ports():
     """The same by uhubctl and lsusb."""
+    return their_power(), sorted(
+        (int(found[1]), int(found[2]), found[3])
+        for found in re.finditer(r"Bus (\d+) Device (\d+): ID (\S+)", run("lsusb"))
+        if not found[3].startswith("1d6b:000"))
+
+
+def their_power(*arguments):
+    """Port to (powered, connected), by uhubctl; of all hubs, or of those its arguments name."""
     power, prefix = {}, None
-    for line in run("uhubctl").splitlines():
+    for line in run("uhubctl", *arguments).splitlines():
         if found := re.match(r"Current status for hub (\S+) ", line):
             prefix = f"{found[1]}." if "-" in found[1] else f"{found[1]}-"
         elif found := re.match(r" +Port (\d+): [0-9a-f]{4}(.*)", line):
             words = found[2].split("[")[0].split()
             power[prefix + found[1]] = ("power" in words, "connect" in words)
-    return power, sorted(
-        (int(found[1]), int(found[2]), found[3])
-        for found in re.finditer(r"Bus (\d+) Device (\d+): ID (\S+)", run("lsusb"))
-        if not found[3].startswith("1d6b:000"))
+    return power
 
 
 def after_all(station, stack):
@@ -501,7 +480,6 @@ GROUP = Group([(f"usb: {words}", on_the_dock(test)) for words, test in [
     ("a keyboard is refused, logged and switched off", rogue_keyboard),
     ("mass storage of an unknown model is refused", rogue_storage),
     ("a camera that types and a network adapter are refused", rogue_composite),
-    ("a wedged camera is revived by its port's power", wedged),
     ("the table of ports is what uhubctl and lsusb say", port_table),
     ("the log is whole, and the daemon stops as it should", after_all),
 ]], clear)
