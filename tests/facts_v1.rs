@@ -39,7 +39,7 @@ kinds! {
     RetryAsked, Reclassed, Releasing, Released, ReleaseFailed, LogRepaired, IndexRebuilt,
     LogPruned, SourceChanged, LogDamaged, DamageAccepted, Security, PortSwitched, ClockSetting,
     ClockSet, MarksDue, Marked, MarkFailed, BatteryFault,
-    StoreForgot, StoreLost,
+    StoreForgot, StoreLost, StoreMissed, StoreFound,
 }
 
 /// What may be left out of a line, by the kind of fact and the path to it.

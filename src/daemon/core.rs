@@ -338,6 +338,7 @@ fn loudly(facts: &[NewFact]) {
             Fact::UploadFailed { object, words, attempts, retry_at, .. } => {
                 tracing::warn!(%object, attempts, %retry_at, "upload failed: {words}");
             }
+            Fact::StoreMissed { object, words } => tracing::error!(%object, "{words}"),
             Fact::StoreLost { object, words, .. } => {
                 tracing::error!(%object, "the store lost what it had acknowledged: {words}");
             }

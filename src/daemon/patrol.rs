@@ -9,11 +9,17 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    dock::{Event, Records as _, lacking::LOOKED_APART, state::ObjectState},
+    dock::{
+        Event, Records as _,
+        state::{ObjectState, key},
+    },
     types::ObjectId,
 };
 use jiff::{SignedDuration, Timestamp};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// Objects asked for in one round.
 const ROUND: usize = 8;
@@ -22,8 +28,11 @@ const AGE_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long after a start the first round is, and how long after a round the next.
 const FIRST: Duration = Duration::from_secs(5);
 const EVERY: Duration = Duration::from_secs(24 * 3600);
-/// How long after a round in which the store could not be asked the next one is.
-const AGAIN: Duration = Duration::from_secs(600);
+/// How long after a round that missed something, or could not ask, the next one is.
+const SOON: Duration = Duration::from_secs(600);
+/// How often what was missed is asked for again, and how much of it at once.
+const LOOK_AGAIN: Duration = Duration::from_secs(20);
+const MISSED_MAX: usize = 64;
 
 /// What a round found.
 #[derive(Debug, Default)]
@@ -67,28 +76,43 @@ async fn newest(uploads: &Uploads, now: Timestamp) -> Vec<ObjectState> {
     found.await.unwrap_or_default()
 }
 
-/// Goes its rounds for ever. What is missed is looked for once more before the core hears of it.
+/// Goes its rounds for ever, and asks again for what a look has missed: the core decides when that is
+/// believed.
 pub async fn patrol(uploads: Arc<Uploads>, core: Core, clock: Arc<dyn Clock>) {
-    let mut wait = FIRST;
+    let mut next = Instant::now() + FIRST;
+    let mut pause = FIRST;
     loop {
-        tokio::time::sleep(wait).await;
-        let first = round(&uploads, clock.now()).await;
-        wait = if first.silent.is_some() { AGAIN } else { EVERY };
-        if first.lacks.is_empty() {
-            continue;
-        }
-        let missed = first.lacks.len();
-        tracing::error!(missed, "the store lacks what it acknowledged; it is asked once more");
-        tokio::time::sleep(Duration::try_from(LOOKED_APART).unwrap_or_default()).await;
-        for (object, _) in first.lacks {
-            let Ok(Some(state)) = uploads.journal.view().object(object) else { continue };
-            if let StoreLook::Lacks(words) = uploads.look(&state).await
-                && core.send(Event::StoreLacks { object, words }).await.is_err()
-            {
-                return;
+        tokio::time::sleep(pause).await;
+        pause = LOOK_AGAIN;
+        let mut stopping = again(&uploads, &core).await;
+        if Instant::now() >= next {
+            let round = round(&uploads, clock.now()).await;
+            let unsure = round.silent.is_some() || !round.lacks.is_empty();
+            next = Instant::now() + if unsure { SOON } else { EVERY };
+            for (object, words) in round.lacks {
+                stopping |= core.send(Event::StoreLacks { object, words }).await.is_err();
             }
         }
-        // There may be more where these came from.
-        wait = AGAIN;
+        if stopping {
+            return;
+        }
     }
+}
+
+/// Asks once more for what was missed; true when the core is gone.
+async fn again(uploads: &Uploads, core: &Core) -> bool {
+    let view = uploads.journal.view();
+    let missed = view.ids(key::MISSED, b"", MISSED_MAX).unwrap_or_default();
+    for object in missed.iter().filter_map(|raw| ObjectId::from_slice(raw).ok()) {
+        let Ok(Some(state)) = view.object(object) else { continue };
+        let event = match uploads.look(&state).await {
+            StoreLook::Holds(_) => Event::StoreHolds { object },
+            StoreLook::Lacks(words) => Event::StoreLacks { object, words },
+            StoreLook::Silent(_) => return false,
+        };
+        if core.send(event).await.is_err() {
+            return true;
+        }
+    }
+    false
 }

@@ -92,10 +92,14 @@ pub enum Event {
     SpoolFreed {
         object: ObjectId,
     },
-    /// Asked twice, some time apart, the store does not have what its receipt says.
+    /// Asked apart from any erase, the store does not have what its receipt says.
     StoreLacks {
         object: ObjectId,
         words: String,
+    },
+    /// Asked apart from any erase, it has what a look before had missed.
+    StoreHolds {
+        object: ObjectId,
     },
     /// The spool has no file for an object that still needs one.
     SpoolMissing {

@@ -26,7 +26,7 @@ type Done = Result<(), IndexBroken>;
 
 /// Counts up whenever the same log folds to other records than before: an index made by another
 /// version is made again from the log.
-pub const FOLD_VERSION: u32 = 8;
+pub const FOLD_VERSION: u32 = 9;
 
 /// Applies one line of the log to the state.
 ///
@@ -141,6 +141,8 @@ impl Fold<'_> {
             Fact::StoreForgot { object, words, retry_at } => {
                 self.store_forgot(*object, words, *retry_at)
             }
+            Fact::StoreMissed { object, words } => self.store_missed(*object, words),
+            Fact::StoreFound { object } => self.store_found(*object),
             Fact::StoreLost { object, words, retry_at } => {
                 self.store_lost(*object, words, *retry_at)
             }
@@ -406,6 +408,7 @@ impl Fold<'_> {
             superseded: false,
             replaced: false,
             store_losses: 0,
+            missed: false,
         };
         self.totals.stages[Stage::Seen as usize].add(segment.source.size);
         let class = self.class_of(&state)?;
@@ -557,6 +560,7 @@ impl Fold<'_> {
             lost: false,
             marking,
             forgotten: 0,
+            missed_at: None,
             missing: false,
         };
         self.totals.queue[class_slot(object.class)].add(object.sealed.size);

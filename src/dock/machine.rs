@@ -332,6 +332,11 @@ impl Dock {
             Event::StoreLacks { object, words } => {
                 self.handle_store_lacks(now, object, &words, view, &mut step)?;
             }
+            Event::StoreHolds { object } => {
+                if view.object(object)?.is_some_and(|state| state.missed_at.is_some()) {
+                    step.fact(Fact::StoreFound { object });
+                }
+            }
             Event::SpoolMissing { object, stored: Some((level, version)) } => {
                 step.fact(Fact::Stored { object, level, version });
                 step.fact(Fact::MarksDue { object });

@@ -16,7 +16,7 @@ mod fold;
 mod growing;
 pub mod history;
 mod ingest;
-pub mod lacking;
+mod lacking;
 pub mod machine;
 mod marking;
 mod marks;

@@ -3,7 +3,7 @@
 use super::{
     Dock, IndexBroken, Records, Stage, View,
     event::{Action, EraseResult, Step},
-    lacking::{LOOKED_APART, missed_before_erase},
+    lacking::{LOOKED_APART, found_before_erase, missed_before_erase},
     machine::Work,
     state::{RecordingState, SegmentState, key},
 };
@@ -366,12 +366,14 @@ impl Dock {
         let is_current = self.finish_work(bay, Work::Erase(results.len())).is_some();
         let (mut problem, mut silent, mut missed) = (None, None, false);
         let (mut erased, mut gave_way, mut replaced) = (false, false, false);
-        let mut looks = self.bays.get_mut(bay).map(|bay| std::mem::take(&mut bay.looks));
         for (segment, result) in results {
             match result {
                 // Absent right after we were about to erase it: an earlier run did, before a crash.
-                EraseResult::Erased | EraseResult::Absent => {
+                result @ (EraseResult::Erased | EraseResult::Absent) => {
                     erased = true;
+                    if result == EraseResult::Erased {
+                        found_before_erase(segment, view, step)?;
+                    }
                     step.fact(Fact::Released { segment });
                 }
                 EraseResult::Failed(words) => {
@@ -389,8 +391,7 @@ impl Dock {
                 }
                 EraseResult::StoreLacks(words) => {
                     missed = true;
-                    let looks = looks.as_mut();
-                    problem = missed_before_erase(now, looks, segment, &words, view, step)?;
+                    problem = missed_before_erase(now, segment, &words, view, step)?;
                 }
                 EraseResult::Changed(read) => {
                     replaced = true;
@@ -400,9 +401,8 @@ impl Dock {
                 EraseResult::Gone => {}
             }
         }
-        if let (Some(bay), Some(mut looks)) = (self.bays.get_mut(bay), looks) {
-            looks.silent.clone_from(&silent);
-            bay.looks = looks;
+        if let Some(bay) = self.bays.get_mut(bay) {
+            bay.looks.silent.clone_from(&silent);
         }
         let docked = if is_current { self.bays.get_mut(bay) } else { None };
         if let Some(bay) = docked {

@@ -171,6 +171,8 @@ pub enum FileTrouble {
     Lost,
     /// After its receipt the store was seen, so often by now, not to have it any more.
     StoreLost { times: u32 },
+    /// The store did not have it at the last look; one look is not believed yet.
+    StoreMissed,
 }
 
 impl FileTrouble {
@@ -197,6 +199,9 @@ impl FileTrouble {
     }
 
     fn store_lost(state: &SegmentState) -> Option<Self> {
+        if state.missed {
+            return Some(Self::StoreMissed);
+        }
         let times = state.store_losses;
         (times > 0).then_some(Self::StoreLost { times })
     }
@@ -270,6 +275,9 @@ pub struct SegmentState {
     /// How often the store did not have it any more after its receipt.
     #[serde(default, skip_serializing_if = "is_never")]
     pub store_losses: u32,
+    /// At the last look the store did not have it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub missed: bool,
 }
 
 /// What sealing established.
@@ -307,6 +315,9 @@ pub struct ObjectState {
     /// How often the store did not have it any more after it had proved that it had.
     #[serde(default, skip_serializing_if = "is_never")]
     pub forgotten: u32,
+    /// When a look after its receipt first missed it, as long as no second one decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missed_at: Option<Timestamp>,
     /// After its receipt the store was seen not to have it any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub missing: bool,
@@ -508,12 +519,16 @@ pub mod key {
     pub const OBJECTS_OF: &[u8] = b"f/";
     pub const MARKS_DUE: &[u8] = b"l/";
     pub const MARKS_LACKING: &[u8] = b"j/";
+    pub const MISSED: &[u8] = b"M/";
     pub const UNDESCRIBED: &[u8] = b"w/";
     pub const GAPS: &[u8] = b"g/";
     pub const MATTERS: &[u8] = b"x/";
     pub const HOLDS: &[u8] = b"h/";
     pub const PAUSES: &[u8] = b"z/";
 
+    pub fn missed(object: ObjectId) -> Vec<u8> {
+        join(MISSED, &[object.as_bytes()])
+    }
     pub fn camera(id: &CameraId) -> Vec<u8> {
         join(CAMERAS, &[id.as_str().as_bytes()])
     }

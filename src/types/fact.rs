@@ -618,6 +618,16 @@ pub enum Fact {
         words: String,
         retry_at: Timestamp,
     },
+    /// Asked again after its receipt, the store did not have it. One look proves little: it is asked
+    /// once more before that is believed.
+    StoreMissed {
+        object: ObjectId,
+        words: String,
+    },
+    /// A later look found it after all.
+    StoreFound {
+        object: ObjectId,
+    },
     /// Asked again after its receipt, twice and some time apart, the store does not have it any more
     /// (emptied, exchanged, restored from a backup). What is still on its camera is read and sent
     /// again, not before `retry_at`.

@@ -130,8 +130,15 @@ async fn a_daemon_pushes_over_tls_and_through_the_death_of_prometheus() {
     let push = told(|push| push.trouble.is_none() && push.buffered_samples == 0);
     assert_eq!((push.refused_samples, push.overflowed_samples), (0, 0));
     let series = "bwvdock_build_info{job=\"bwvdock\",instance=\"test-dock\"}";
-    let stored = prometheus.stored(series, "5m").await;
-    assert!(stored.len() >= 6, "{stored:?}");
+    let end = Instant::now() + Duration::from_secs(30);
+    let stored = loop {
+        let stored = prometheus.stored(series, "5m").await;
+        if stored.len() >= 6 {
+            break stored;
+        }
+        assert!(Instant::now() < end, "{stored:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
     // A second from moment to moment; a busy machine may skip some, an outage would show as more.
     assert!(widest_gap(&stored) < 3.5, "{stored:?}\n{}", rig.last_words());
     let text = rig.last_words();

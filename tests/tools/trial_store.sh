@@ -66,6 +66,8 @@ mon_data_avail_warn = 0
 [client.rgw]
 rgw_frontends = beast endpoint=127.0.0.1:$port
 rgw_data = $dir/run
+# A gateway that was killed within a Complete leaves the object locked for so long, of itself for 600.
+rgw_mp_lock_max_time = 5
 CONF
 }
 

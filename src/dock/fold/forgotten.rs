@@ -44,9 +44,39 @@ impl Fold<'_> {
         }
     }
 
+    pub(super) fn store_missed(&mut self, id: ObjectId, words: &str) -> Done {
+        let Some(mut state) = self.table.object(id)? else { return Ok(()) };
+        if state.receipt.is_none() || state.missing || state.missed_at.is_some() {
+            return Ok(());
+        }
+        state.missed_at = Some(self.entry.at);
+        state.trouble = Some(words.to_owned());
+        self.table.put(key::missed(id), Vec::new());
+        put(self.table, key::object(id), &state)?;
+        match self.current_segment(&state.object)? {
+            Some(segment) => self.segment(segment.segment.id, |s| s.missed = true),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn store_found(&mut self, id: ObjectId) -> Done {
+        let Some(mut state) = self.table.object(id)? else { return Ok(()) };
+        if state.missed_at.take().is_none() {
+            return Ok(());
+        }
+        state.trouble = None;
+        self.table.remove(&key::missed(id));
+        put(self.table, key::object(id), &state)?;
+        match self.current_segment(&state.object)? {
+            Some(segment) => self.segment(segment.segment.id, |s| s.missed = false),
+            None => Ok(()),
+        }
+    }
+
     /// The receipt was given and the spool cleared: only the camera may have the footage besides.
     /// What was released since can only be told of.
     pub(super) fn store_lost(&mut self, id: ObjectId, words: &str, retry_at: Timestamp) -> Done {
+        self.store_found(id)?;
         let Some(mut state) = self.table.object(id)? else { return Ok(()) };
         if state.receipt.is_none() || state.missing {
             return Ok(());

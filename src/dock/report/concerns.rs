@@ -31,6 +31,8 @@ pub enum ConcernKind {
     Gap,
     /// A file left the camera before it was copied.
     Lost,
+    /// The store lacked a file that it had acknowledged when it was asked last.
+    StoreMissed,
     /// The store lost a file that it had acknowledged.
     StoreLost,
 }
@@ -73,7 +75,9 @@ pub fn concerns(
     let is_open = |row: &FileMatter| row.acknowledged.is_none();
     for row in rows(view, &key::matters(camera), limit, is_open)? {
         let Some(state) = view.segment(row.segment)? else { continue };
-        found.push(file(row, &state));
+        let sealed = state.sealed.as_ref().map(|sealed| view.object(sealed.object));
+        let gone = sealed.transpose()?.flatten().is_some_and(|object| object.missing);
+        found.push(file(row, &state, gone));
     }
     let findings = view.camera(camera)?.map(|camera| camera.findings).unwrap_or_default();
     found.extend(findings.into_iter().filter(|finding| finding.weight == Weight::Grave).map(
@@ -127,7 +131,8 @@ fn rows<T: DeserializeOwned>(
     broken.map_or(Ok(open), Err)
 }
 
-fn file(row: FileMatter, state: &SegmentState) -> Concern {
+/// `gone`: what the store has no more is the newest copy of it.
+fn file(row: FileMatter, state: &SegmentState, gone: bool) -> Concern {
     let path = &state.segment.source.path;
     let (kind, words) = match row.trouble {
         FileTrouble::Unsound { verdict: verdict @ Verdict::BadSignature, .. } => {
@@ -148,6 +153,7 @@ fn file(row: FileMatter, state: &SegmentState) -> Concern {
         FileTrouble::StoreLost { times } => {
             let times = if times == 1 { String::new() } else { format!(", {times} times by now") };
             let now = match state.stage {
+                Stage::Released | Stage::Vanished if !gone => "it was copied and stored again",
                 Stage::Released => {
                     "it was released from the camera before that was seen: look for it in the \
                      store's backups, its receipt is kept"
@@ -160,6 +166,11 @@ fn file(row: FileMatter, state: &SegmentState) -> Concern {
             };
             let words = format!("the store lost it after its receipt{times}; {now}");
             (ConcernKind::StoreLost, format!("{path}: {words}"))
+        }
+        FileTrouble::StoreMissed => {
+            let words = "the store did not have it when it was asked last; it is asked once more \
+                         before that is believed";
+            (ConcernKind::StoreMissed, format!("{path}: {words}"))
         }
         FileTrouble::Lost => {
             let words = "never copied: it left the camera before that, and not by this dock";

@@ -157,6 +157,13 @@ pub(super) fn needs_a_person(open: &[Concern], to_store: u64) -> Option<String> 
         n => format!("; {} on the way to the store", files_of(n)),
     };
     // The camera is as it should be.
+    if first.kind == ConcernKind::StoreMissed {
+        return Some(format!(
+            "tell whoever runs this dock: the store lacks {} that it had acknowledged, and is \
+             asked once more{on_the_way}",
+            files_of(alike as u64)
+        ));
+    }
     if first.kind == ConcernKind::StoreLost {
         return Some(format!(
             "tell whoever runs this dock: the store lost {} that it had acknowledged, see \
@@ -180,6 +187,7 @@ pub(super) fn needs_a_person(open: &[Concern], to_store: u64) -> Option<String> 
             | ConcernKind::Finding
             | ConcernKind::Gap
             | ConcernKind::Lost
+            | ConcernKind::StoreMissed
             | ConcernKind::StoreLost,
             _,
         ) => (first.words.clone(), open.len() - 1),

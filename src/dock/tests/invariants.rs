@@ -270,6 +270,9 @@ fn objects_agree(table: &MemoryTable, objects: &[ObjectState], again: &mut Total
         assert!(!o.spool_freed || o.receipt.is_some(), "the spool was cleared too early");
     }
     assert_eq!(rows(table, key::QUEUE), queue, "queue");
+    let missed = objects.iter().filter(|o| o.missed_at.is_some());
+    let missed: Rows = missed.map(|o| key::missed(o.object.id)).collect();
+    assert_eq!(rows(table, key::MISSED), missed, "missed");
     assert_eq!(rows(table, key::UNFINISHED), unfinished, "unfinished");
 }
 

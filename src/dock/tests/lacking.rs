@@ -116,10 +116,15 @@ fn what_was_released_before_the_store_lost_it_is_told_and_its_description_sealed
     let objects: Vec<_> = world.stored.keys().copied().collect();
     world.stored.clear();
     let records = world.facts(|fact| matches!(fact, Fact::RecordSealed { .. }));
-    for object in objects {
-        for _ in 0..2 {
-            world.event(Event::StoreLacks { object, words: "it is gone".into() });
+    for _ in 0..2 {
+        for object in &objects {
+            world.event(Event::StoreLacks { object: *object, words: "it is gone".into() });
         }
+        assert_eq!(losses(&world), 0, "one look is not believed, nor a second at once");
+    }
+    world.pass(61);
+    for object in objects {
+        world.event(Event::StoreLacks { object, words: "it is gone".into() });
     }
     world.settle();
     assert_eq!(world.stage("c1", &path), Stage::Released);
@@ -127,4 +132,39 @@ fn what_was_released_before_the_store_lost_it_is_told_and_its_description_sealed
     assert!(concerns.iter().any(|words| words.contains("look for it in the store's backups")));
     assert!(world.facts(|fact| matches!(fact, Fact::RecordSealed { .. })) > records);
     assert_eq!(light(&world).light, Light::Red);
+}
+
+#[test]
+fn what_one_look_missed_is_remembered_by_a_restart_and_an_empty_bay() {
+    let (mut world, path) = held();
+    let object = world.at("c1", &path).sealed.unwrap().object;
+    world.stored.clear();
+    unhold(&mut world);
+    world.pull("1");
+    world.camera("c1").files.clear();
+    world.crash(0);
+    world.dock("1", "c1");
+    world.run();
+    world.pass(61);
+    let concerns = world.concerns("c1");
+    assert!(concerns.iter().any(|words| words.contains("asked once more")), "{concerns:?}");
+    assert_eq!(light(&world).light, Light::Red, "{}", light(&world).words);
+    world.event(Event::StoreLacks { object, words: "it is gone".into() });
+    world.run();
+    let concerns = world.concerns("c1");
+    assert!(concerns.iter().any(|words| words.contains("store's backups")), "{concerns:?}");
+    assert_eq!((losses(&world), light(&world).light), (1, Light::Red));
+}
+
+#[test]
+fn what_is_found_at_the_next_look_alarms_nobody_any_more() {
+    let (mut world, path) = held();
+    let object = world.at("c1", &path).sealed.unwrap().object;
+    world.event(Event::StoreLacks { object, words: "it is gone".into() });
+    world.run();
+    assert_eq!(light(&world).light, Light::Red);
+    world.event(Event::StoreHolds { object });
+    world.run();
+    assert_eq!((world.concerns("c1").len(), losses(&world)), (0, 0));
+    assert_ne!(light(&world).light, Light::Red);
 }
