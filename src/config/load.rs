@@ -1,6 +1,6 @@
 //! Reading the files a configuration is made of: the one thin place here that does I/O.
 
-use super::{Config, ConfigErrors, SecretFile, recipients};
+use super::{Config, ConfigErrors, Seal, SecretFile, Store, recipients};
 use std::{
     fs::File,
     io::{self, Read as _},
@@ -87,22 +87,34 @@ pub fn load_parts(path: &Path) -> Result<(Config, Option<LoadError>), LoadError>
     let text = read_text(path)?;
     let mut config = Config::parse(&text)
         .map_err(|source| LoadError::Config { path: path.to_owned(), source })?;
-    let added = add_recipients(&mut config);
+    let added = add_recipients(&mut config.seal);
     Ok((config, added.err()))
 }
 
-fn add_recipients(config: &mut Config) -> Result<(), LoadError> {
-    let Some(path) = config.seal.recipients_file.clone() else { return Ok(()) };
+/// The `[store]` section of a configuration alone, and everybody its `[seal]` section names, in its
+/// recipients file too; nobody where it names none.
+///
+/// # Errors
+/// [`LoadError`].
+pub fn load_store(path: &Path) -> Result<(Store, Vec<String>), LoadError> {
+    let (store, mut seal) = Config::parse_store(&read_text(path)?)
+        .map_err(|source| LoadError::Config { path: path.to_owned(), source })?;
+    add_recipients(&mut seal)?;
+    Ok((store, seal.recipients))
+}
+
+fn add_recipients(seal: &mut Seal) -> Result<(), LoadError> {
+    let Some(path) = seal.recipients_file.clone() else { return Ok(()) };
     let found = recipients::parse_file(&read_text(&path)?).map_err(|(line, problem)| {
         let recipients::Problem { words, remedy } = problem;
         LoadError::Recipients { path: path.clone(), line, words, remedy }
     })?;
     for recipient in found {
-        if !config.seal.recipients.contains(&recipient) {
-            config.seal.recipients.push(recipient);
+        if !seal.recipients.contains(&recipient) {
+            seal.recipients.push(recipient);
         }
     }
-    if config.seal.recipients.is_empty() {
+    if seal.recipients.is_empty() {
         return Err(LoadError::NoRecipient { path });
     }
     Ok(())

@@ -24,7 +24,7 @@ mod warnings;
 
 pub use charging::{Charging, ChargingShift};
 pub use error::{ConfigError, ConfigErrors};
-pub use load::{LoadError, load, load_parts, read_secret};
+pub use load::{LoadError, load, load_parts, load_store, read_secret};
 pub use metrics::Metrics;
 pub use model::{
     Api, Bay, BaySource, Cameras, Config, Dock, Journal, Log, Release, Retention, Seal, Spool,
@@ -76,13 +76,19 @@ impl Config {
         with_document(&report, text, whole)
     }
 
-    /// Parses the `[store]` section alone and ignores all others.
+    /// Parses the sections `[store]` and `[seal]` and ignores all others. A missing `[seal]`, or one
+    /// that names nobody, is no problem here.
     ///
     /// # Errors
-    /// Every problem in that section.
-    pub fn parse_store(text: &str) -> Result<Store, ConfigErrors> {
+    /// Every problem in those sections.
+    pub fn parse_store(text: &str) -> Result<(Store, Seal), ConfigErrors> {
         let report = Report::new(text);
-        with_document(&report, text, |mut root| store::store(root.section("store")))
+        with_document(&report, text, |mut root| {
+            let mut section = root.section("seal");
+            let seal = sections::seal_of_any(&mut section);
+            section.finish();
+            store::store(root.section("store")).map(|store| (store, seal))
+        })
     }
 
     /// The configuration in force, as TOML that parses to an equal one. Holds no secret.

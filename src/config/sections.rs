@@ -183,6 +183,18 @@ pub(super) fn cameras(mut s: Section<'_>) -> Cameras {
 }
 
 pub(super) fn seal(mut s: Section<'_>) -> Seal {
+    let seal = seal_of_any(&mut s);
+    let nothing = !s.has("recipients") && !s.has("recipients_file");
+    let empty = seal.recipients.is_empty() && seal.recipients_file.is_none();
+    if nothing || (s.has("recipients") && empty) {
+        s.missing("recipients", "name at least one age public key (age1...), or a recipients_file");
+    }
+    s.finish();
+    seal
+}
+
+/// What the section says, though it may name nobody; the caller finishes it.
+pub(super) fn seal_of_any(s: &mut Section<'_>) -> Seal {
     let mut recipients: Vec<String> = Vec::new();
     for (text, span) in s.texts("recipients", recipients::MAX) {
         match recipients::check(text) {
@@ -194,11 +206,6 @@ pub(super) fn seal(mut s: Section<'_>) -> Seal {
         }
     }
     let recipients_file = s.path("recipients_file");
-    let nothing = !s.has("recipients") && !s.has("recipients_file");
-    if nothing || (s.has("recipients") && recipients.is_empty() && recipients_file.is_none()) {
-        s.missing("recipients", "name at least one age public key (age1...), or a recipients_file");
-    }
-    s.finish();
     Seal { recipients, recipients_file }
 }
 

@@ -5,6 +5,7 @@
 //! with `--camera` not even those.
 
 mod docked;
+mod foreign;
 mod progress;
 mod summary;
 mod workspace;
@@ -35,13 +36,15 @@ pub struct DemoArgs {
     /// Read only: nothing is erased from it unless --release is given
     #[arg(long = "camera", value_name = "DIR")]
     cameras: Vec<PathBuf>,
-    /// Erase from --camera folders what the release rule allows
-    #[arg(long, requires = "cameras")]
+    /// Erase from --camera folders what the release rule allows. Only with --keep, or with a
+    /// --store whose FILE names recipients: the store and a key must outlive the demo
+    #[arg(long)]
     release: bool,
     /// Keep the workspace (identity, store, journal, receipts, configuration) in this folder
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
-    /// Use the store of this configuration ([store] section) instead of the embedded one
+    /// Use the store of this configuration ([store] section) instead of the embedded one; the
+    /// recipients under its [seal] can open what is sealed for it, as the demo's own key can
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
 }
@@ -117,7 +120,8 @@ pub fn run(args: DemoArgs, as_json: bool) -> Result<Exit, Complaint> {
     drop(client);
     let rows = segments(&work)?;
     let rule = all(&work, |Span { offset, limit }| Request::DryRun { offset, limit })?;
-    let noted = noted(&work, &status)?;
+    let mut noted = noted(&work, &status)?;
+    noted.splice(0..0, work.nobody_opens.clone());
     // The log is complete, and checked, only when its writer has ended.
     daemon.stop();
     let summary =

@@ -217,6 +217,10 @@ impl Summary {
             (None, Some(command)) if s.workspace.is_some() => {
                 out.push_str(&format!("Open an object of your store:\n  {command}\n"));
             }
+            // What a store elsewhere holds is not opened here.
+            _ if s.workspace.is_some() => out.push_str(
+                "The identity that opens the objects is in the workspace: keep it safe.\n",
+            ),
             _ => out.push_str(
                 "The workspace is gone again. Keep it, to open the objects yourself with age:\n  \
                  bwvdock demo --keep DIR\n",

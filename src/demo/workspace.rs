@@ -3,7 +3,9 @@
 use super::{
     DemoArgs,
     docked::{self, DemoCamera},
-    failed, usage,
+    failed,
+    foreign::{self, Foreign},
+    usage,
 };
 use crate::{
     camera::{Media, SimCamera, SimCameraOptions, SimRecording, SimSegment},
@@ -25,7 +27,7 @@ use std::{
     fs,
     io::Write as _,
     os::unix::fs::OpenOptionsExt as _,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 const CLIPS: [&[u8]; 6] = [
@@ -48,7 +50,9 @@ pub struct Workspace {
     pub recipient: String,
     pub cameras: Vec<DemoCamera>,
     /// The store of `--store`, where one was named.
-    store: Option<Store>,
+    foreign: Option<Foreign>,
+    /// What must be said of objects that nobody can open when this is gone.
+    pub nobody_opens: Option<String>,
 }
 
 fn io<T>(result: std::io::Result<T>, path: &Path) -> Result<T, Complaint> {
@@ -64,8 +68,9 @@ impl Workspace {
     /// Makes everything but the configuration, which needs the store's address.
     pub fn make(args: &DemoArgs) -> Result<Self, Complaint> {
         // What is wrong with the command line is said before anything is made.
+        let foreign = args.store.as_deref().map(Foreign::read).transpose()?;
+        foreign::check_release(args, foreign.as_ref())?;
         let cameras = docked::docked(args)?;
-        let store = args.store.as_deref().map(foreign_store).transpose()?;
         let root = match &args.keep {
             Some(keep) => new_folder(keep, &cameras)?,
             None => {
@@ -83,7 +88,8 @@ impl Workspace {
             kept: args.keep.is_some(),
             recipient: String::new(),
             cameras,
-            store,
+            nobody_opens: foreign::nobody_opens(args, foreign.as_ref()),
+            foreign,
         };
         work.make_keys()?;
         if args.cameras.is_empty() {
@@ -186,13 +192,15 @@ impl Workspace {
     }
 
     pub fn write_config(&self, args: &DemoArgs, endpoint: Option<&str>) -> Result<(), Complaint> {
-        let store = match (&self.store, endpoint) {
-            (Some(store), _) => store.clone(),
+        let mut recipients = vec![self.recipient.clone()];
+        recipients.extend(self.foreign.iter().flat_map(|foreign| foreign.recipients.clone()));
+        let store = match (&self.foreign, endpoint) {
+            (Some(foreign), _) => foreign.store.clone(),
             (None, Some(endpoint)) => self.embedded_store(endpoint)?,
             (None, None) => return Err(failed("there is no store")),
         };
         let dock = DockId::new("demo-dock").map_err(|error| failed(error.to_string()))?;
-        let mut config = Config::new(dock, vec![self.recipient.clone()], store);
+        let mut config = Config::new(dock, recipients, store);
         config.dock.state_dir = self.path("state");
         config.dock.key_file = SecretFile::Path(self.path("state/dock.key"));
         config.api.socket = self.socket.clone();
@@ -276,7 +284,10 @@ impl Drop for Workspace {
 
 /// Makes the workspace's folder, which must not lie where it would be docked as footage.
 fn new_folder(path: &Path, cameras: &[DemoCamera]) -> Result<PathBuf, Complaint> {
-    let place = will_be(path);
+    let Some(place) = will_be(path) else {
+        let what = format!("{} goes through a folder that is not there", path.display());
+        return Err(usage(what, "name the folder without `..`"));
+    };
     if let Some(camera) = cameras.iter().find(|camera| place.starts_with(&camera.folder)) {
         let (path, folder) = (path.display(), camera.folder.display());
         let what = format!(
@@ -297,24 +308,18 @@ fn new_folder(path: &Path, cameras: &[DemoCamera]) -> Result<PathBuf, Complaint>
     })
 }
 
-/// Where a path leads that may not exist yet: its nearest folder that does, and the rest.
-fn will_be(path: &Path) -> PathBuf {
+/// Where a path leads that may not exist yet: its nearest folder that does, and the rest. Nothing if
+/// the rest goes up again, which would lead out of folders that only making them makes real.
+fn will_be(path: &Path) -> Option<PathBuf> {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let found = absolute.ancestors().find_map(|at| Some((at, at.canonicalize().ok()?)));
     match found.map(|(at, real)| (absolute.strip_prefix(at), real)) {
         // Joined with nothing, a path would end in a slash.
-        Some((Ok(rest), real)) if rest.as_os_str().is_empty() => real,
-        Some((Ok(rest), real)) => real.join(rest),
-        Some((Err(_), _)) | None => absolute,
+        Some((Ok(rest), real)) if rest.as_os_str().is_empty() => Some(real),
+        Some((Ok(rest), _)) if rest.components().any(|part| part == Component::ParentDir) => None,
+        Some((Ok(rest), real)) => Some(real.join(rest)),
+        Some((Err(_), _)) | None => Some(absolute),
     }
-}
-
-fn foreign_store(file: &Path) -> Result<Store, Complaint> {
-    let next = "give a configuration with a [store] section (`bwvdock config show --default`)";
-    let text = fs::read_to_string(file)
-        .map_err(|error| usage(format!("{} cannot be read: {error}", file.display()), next))?;
-    Config::parse_store(&text)
-        .map_err(|error| usage(format!("{} cannot be used: {error}", file.display()), next))
 }
 
 /// Whether nothing is left to do; or, where that is `tolerated`, nothing but to wait for files that

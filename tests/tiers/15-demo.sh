@@ -109,16 +109,32 @@ check "it is untouched" test "$cameras" = "$(state "$work/cameras")"
 before=$(state "$clips")
 check "folders named by a pattern too" demo 0 --json --camera "$clips"
 check "they are untouched" test "$before" = "$(state "$clips")"
-check "with --release the rule empties what it may" demo 0 --json --release \
+# A workspace that is not kept takes store and key with it: nothing may be erased for its sake.
+check "--release without --keep is refused" complains 2 "only copy" --release --camera "$clips"
+check "it says what to add" says "add --keep DIR" "$work/err"
+check "and erased nothing" test "$before" = "$(state "$clips")"
+check "with --release the rule empties what it may" demo 0 --json --release --keep "$work/one" \
   --camera "$clips" --camera "$work/cameras/BWC-0001"
 check "three were erased, and it says why the others stay" \
   out '.complete and .released == 3 and (.kept_on_camera | add) == 11'
 check "the clips are gone" test -z "$(find "$clips" -type f)"
+# kept_opens STORE IDENTITY: what was sealed opens to the three clips that were erased.
+kept_opens() {
+  rm -rf "$work/opened"
+  opened "$1" "$2" "$work/opened" || return
+  local number
+  for number in 1 2 3; do
+    grep -qF "$(sha256sum <"tests/fixtures/media/clip-$number.mp4" | cut -d' ' -f1)" \
+      "$work/opened/table" || return
+  done
+}
+check "and lie in the workspace, with the key that opens them" \
+  kept_opens "$work/one/store/evidence/objects" "$work/one/identity.txt"
 check "the camera that nobody enrolled is untouched" \
   test "$cameras" = "$(state "$work/cameras")"
 before=$(state "$work/card")
 check "a card of an unknown make keeps its footage even with --release" \
-  demo 0 --release --camera "$work/card"
+  demo 0 --release --keep "$work/two" --camera "$work/card"
 check "and is told why" says "stay" "$work/out"
 check "it is untouched" test "$before" = "$(state "$work/card")"
 
@@ -140,6 +156,50 @@ quarantined() {
 }
 check "what was sealed of it opens to what is there" quarantined
 
+# --- a store of one's own ------------------------------------------------------------------------
+
+mkdir "$work/evidence"
+"$bwvdock" keys generate identity --out "$work/force.txt" >/dev/null
+store_of() { printf '[store]\nkind = "directory"\ndirectory = "%s"\n' "$work/evidence"; }
+store_of >"$work/nobody.toml"
+grep '^# public key: ' "$work/force.txt" | cut -d' ' -f4 >"$work/force.pub"
+{
+  printf '[dock]\nid = "setup"\nstate_dir = "%s"\n' "$work/setup.state"
+  printf '[seal]\nrecipients_file = "%s"\n' "$work/force.pub"
+  store_of
+} >"$work/force.toml"
+check "a folder is made a store" exits 0 "$bwvdock" store setup --config "$work/force.toml"
+again() {
+  mkdir -p "$clips/PC9_CAM7_20260102T080000Z" "$clips/PC9_CAM7_20260102T090000Z"
+  cp tests/fixtures/media/clip-1.mp4 "$clips/PC9_CAM7_20260102T080000Z/clip_001.mp4"
+  cp tests/fixtures/media/clip-2.mp4 "$clips/PC9_CAM7_20260102T080000Z/clip_002.mp4"
+  cp tests/fixtures/media/clip-3.mp4 "$clips/PC9_CAM7_20260102T090000Z/clip_001.mp4"
+}
+again
+before=$(state "$clips")
+check "--release into a store whose file names no recipient is refused" \
+  complains 2 "names no recipient" --release --store "$work/nobody.toml" --camera "$clips"
+check "it erased nothing" test "$before" = "$(state "$clips")"
+check "and stored nothing" not grep -rq 'age-encryption.org' "$work/evidence"
+check "without --release the store is used" demo 0 --json --store "$work/nobody.toml" --camera "$clips"
+check "and told that nobody can open what went there" \
+  out '.complete and (.notes | any(contains("nobody can open") and contains("--keep DIR")))'
+check "kept, the key is there, and nothing is said" \
+  demo 0 --json --store "$work/nobody.toml" --keep "$work/three" --camera "$clips"
+check "no word of it" out '.complete and .notes == []'
+# What opened nowhere must not be in the way of the next look.
+rm -rf "$work/evidence" && mkdir "$work/evidence"
+"$bwvdock" store setup --config "$work/force.toml" >/dev/null
+check "where the file names recipients --release may be without --keep" \
+  demo 0 --json --release --store "$work/force.toml" --camera "$clips"
+check "all was released, nothing is amiss" out '.complete and .released == 3 and .notes == []'
+check "the clips are gone from the camera" test -z "$(find "$clips" -type f)"
+check "and open with the force's own key" kept_opens "$work/evidence" "$work/force.txt"
+again
+check "with --keep the demo's key opens them too" \
+  demo 0 --store "$work/force.toml" --keep "$work/four" --camera "$clips"
+check "the workspace is not called gone" not says "gone again" "$work/out"
+
 # --- mistakes ----------------------------------------------------------------------------------
 
 mkdir "$work/empty"
@@ -154,7 +214,19 @@ check "a store configuration that is none" complains 2 "bad.toml" --store "$work
 echo '[dock]' >"$work/bad.toml"
 check "one without a [store]" complains 2 "store" --store "$work/bad.toml"
 check "--keep where nothing can be made" complains 2 "/proc/nothing" --keep /proc/nothing
-check "--release without --camera" demo 2 --release
+check "--release without --camera" complains 2 "--release is about" --release
+check "--release with --keep alone" complains 2 "--release is about" --release --keep "$work/five"
+check "no workspace was made for it" test ! -e "$work/five"
+before=$(state "$work/card")
+check "--keep inside a camera's folder" \
+  complains 2 "docked as a camera" --keep "$work/card/kept" --camera "$work/card"
+check "or there by way of a folder that is not there" \
+  complains 2 "goes through" --keep "$work/nothing/../card/kept" --camera "$work/card"
+check "--keep where a file is" complains 2 "cannot be made" --keep "$work/out" --camera "$work/card"
+check "nothing was written to the card" test "$before" = "$(state "$work/card")"
+printf '[seal]\nrecipients = ["age1x"]\n' | cat - "$work/nobody.toml" >"$work/bad.toml"
+check "a recipient that is none is not taken for nobody" \
+  complains 2 "no age public key" --store "$work/bad.toml"
 check "an option there is not" demo 2 --cameras
 check "nothing is left behind by mistakes" test -z "$(ls -A "$work/tmp")"
 

@@ -129,7 +129,9 @@ fn the_store_is_checked_as_far_as_words_go() {
 fn the_store_section_can_be_read_alone() {
     let text = minimal();
     let alone = &text[text.find("[store]").unwrap()..];
-    assert_eq!(Config::parse_store(alone).unwrap(), defaults().store);
+    let nobody = Seal { recipients: Vec::new(), recipients_file: None };
+    assert_eq!(Config::parse_store(alone).unwrap(), (defaults().store, nobody));
+    assert_eq!(Config::parse_store(&text).unwrap().1, defaults().seal);
     assert!(Config::parse_store("[dock]\nid = \"x\"").unwrap_err().0.len() == 4);
     assert!(Config::parse_store(&format!("{alone}regio = \"x\"")).is_err());
 }
