@@ -30,13 +30,21 @@ use crate::{
     types::{BayName, CameraId, Class, SegmentId, fact::Target},
 };
 use ask::Asker;
-use clap::{Args, Parser, Subcommand, ValueEnum, builder::NonEmptyStringValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use complaint::{Complaint, Exit};
 use id::GivenId;
 use lists::Rows;
 use std::{path::PathBuf, process::ExitCode};
 
 type Outcome = Result<Exit, Complaint>;
+
+/// Words that say something: blanks alone are none.
+fn words_given(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it is empty; say in a few words why".into()),
+        _ => Ok(text.to_owned()),
+    }
+}
 
 const EXITS: &str = "Exit status: 0 fine; 1 a check says no; 2 wrong usage or configuration; \
 3 no dock answers; 4 the dock refused; 5 anything else.";
@@ -111,7 +119,7 @@ enum Verb {
         what: Whom,
         /// Why; it goes into the custody log
         #[arg(long, value_name = "WORDS", default_value = "no reason given",
-              value_parser = NonEmptyStringValueParser::new())]
+              value_parser = words_given)]
         reason: String,
     },
     /// Go on after a pause
@@ -121,7 +129,7 @@ enum Verb {
         #[command(flatten)]
         what: Whom,
         /// Why; it goes into the custody log
-        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
+        #[arg(long, value_name = "WORDS", value_parser = words_given)]
         reason: Option<String>,
     },
     /// Try again now what waits or failed
@@ -132,7 +140,7 @@ enum Verb {
         #[command(flatten)]
         what: Whom,
         /// Why; it goes into the custody log
-        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
+        #[arg(long, value_name = "WORDS", value_parser = words_given)]
         reason: Option<String>,
     },
     /// Keep something on its camera, whatever the release rule says
@@ -142,7 +150,7 @@ enum Verb {
         #[command(flatten)]
         what: Whom,
         /// Why; it goes into the custody log
-        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
+        #[arg(long, value_name = "WORDS", value_parser = words_given)]
         reason: String,
     },
     /// Take a hold back
@@ -152,7 +160,7 @@ enum Verb {
         #[command(flatten)]
         what: Whom,
         /// Why; it goes into the custody log
-        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
+        #[arg(long, value_name = "WORDS", value_parser = words_given)]
         reason: String,
     },
     /// Say that it is known what is wrong with a camera, and why
@@ -163,10 +171,10 @@ enum Verb {
         #[arg(long, value_name = "ID")]
         camera: CameraId,
         /// Only what has this in its words (`bwvdock reconcile` names everything)
-        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
+        #[arg(long, value_name = "WORDS", value_parser = words_given)]
         only: Option<String>,
         /// Why; it goes into the custody log
-        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
+        #[arg(long, value_name = "WORDS", value_parser = words_given)]
         reason: String,
     },
     /// Mark a recording as evidence, or take the mark back
@@ -177,7 +185,7 @@ enum Verb {
         #[arg(long, value_enum, default_value_t = Mark::Evidential)]
         class: Mark,
         /// Why; it goes into the custody log
-        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
+        #[arg(long, value_name = "WORDS", value_parser = words_given)]
         reason: String,
     },
     /// Release what the rule allows, or only show what it would say
@@ -351,7 +359,7 @@ enum CustodyVerb {
         /// The line at which the damage begins, as `doctor` names it
         line: u64,
         /// Why; it goes into the custody log
-        #[arg(long, value_name = "WORDS", value_parser = NonEmptyStringValueParser::new())]
+        #[arg(long, value_name = "WORDS", value_parser = words_given)]
         reason: String,
     },
 }

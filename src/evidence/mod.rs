@@ -24,7 +24,7 @@ pub use continuity::{LastLink, Link, continuity, tell_unproven};
 pub use hash_list::{HashList, ListKind, RefusedLine};
 pub use identity::{CameraCard, CardError, IdentityError, Known, identify, is_empty_card};
 pub use manifest::{Manifest, ManifestError, ManifestSegment, ManifestSidecar};
-pub use plan::{Finding, FindingKind, Plan, PlannedFile, PlannedRecording, left_out, plan};
+pub use plan::{Finding, FindingKind, LISTS, Plan, PlannedFile, PlannedRecording, left_out, plan};
 pub use profile::{
     BatteryFile, Fields, Grouping, IdentityFrom, ManifestKind, Profile, ProfileError, choose,
 };

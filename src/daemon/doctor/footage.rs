@@ -38,14 +38,14 @@ pub(super) fn findings(view: &dyn View, now: Timestamp) -> Result<Vec<Finding>, 
 }
 
 fn of_totals(totals: &Totals) -> Vec<Finding> {
-    let unsound = totals.mismatched + totals.partial + totals.unreadable;
-    let Totals { mismatched, partial, unreadable, .. } = totals;
+    let Totals { mismatched, partial, unreadable, bad_signature, .. } = totals;
+    let unsound = mismatched + partial + unreadable + bad_signature;
     let rows = [
         (
             unsound,
             format!(
                 "{unsound} failed the check ({mismatched} mismatched, {partial} partial, \
-                 {unreadable} unreadable); stored in quarantine, kept on the camera"
+                 {unreadable} unreadable, {bad_signature} with a signature that does not fit); stored in quarantine, kept on the camera"
             ),
             "`bwvdock segments --unsound` lists them; keep those cameras aside and tell the \
              evidence unit",
@@ -194,6 +194,14 @@ mod tests {
             fold(&entry, &mut table).unwrap();
         }
         table
+    }
+
+    #[test]
+    fn a_signature_that_does_not_fit_counts_as_a_failed_check() {
+        let totals = Totals { mismatched: 2, bad_signature: 6, ..Totals::default() };
+        let words = format!("{:?}", of_totals(&totals));
+        assert!(words.contains("8 failed the check (2 mismatched"), "{words}");
+        assert!(words.contains("6 with a signature that does not fit"), "{words}");
     }
 
     #[test]

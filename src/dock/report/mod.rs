@@ -10,6 +10,7 @@ mod find;
 mod light;
 mod log_damage;
 mod marks;
+mod obstacles;
 mod page;
 mod reconcile;
 mod rows;

@@ -4,11 +4,11 @@
 use super::{
     super::{Dock, IndexBroken, Records, Stage, View, machine::Bay, state::key},
     light::files_of,
-    log_damage,
+    obstacles::{all_stored, reasons},
     why::Explanation,
 };
 use crate::{
-    release::{Decision, Obstacle},
+    release::Decision,
     types::{CameraId, RecordingId, SegmentId},
 };
 use jiff::Timestamp;
@@ -69,6 +69,7 @@ fn found(
     view: &dyn View,
 ) -> Result<Found, IndexBroken> {
     let (mut found, mut asked) = (Found::default(), 0);
+    let all_stored = all_stored(dock, camera, view)?;
     for raw in view.ids(&key::open_recordings(camera), b"", usize::MAX)? {
         let Ok(recording) = RecordingId::from_slice(&raw) else { continue };
         for raw in view.ids(&key::members(recording), b"", ASKED_MAX)? {
@@ -84,20 +85,14 @@ fn found(
             }
             if let Decision::Stay(obstacles) = dock.decide(now, &state, bay.erase_allowed, view)? {
                 found.files += 1;
-                for obstacle in obstacles {
-                    let next = next_step(dock, &obstacle);
-                    found.why.entry(obstacle.to_string()).or_insert((0, next)).0 += 1;
+                for reason in reasons(dock, &state, obstacles, all_stored, view)? {
+                    let (count, next) = found.why.entry(reason.words).or_default();
+                    *count += 1;
+                    // Of one file it may be a step to take, of another of the same reason not.
+                    *next = if *count == 1 { reason.next } else { next.take().and(reason.next) };
                 }
             }
         }
     }
     Ok(found)
-}
-
-/// What a person can do, if one is needed.
-fn next_step(dock: &Dock, obstacle: &Obstacle) -> Option<String> {
-    match (obstacle, dock.journal_damage()) {
-        (Obstacle::JournalDamaged, Some(damage)) => Some(log_damage::next_step(damage)),
-        _ => (!obstacle.passes_by_itself()).then(|| obstacle.next_step().to_owned()),
-    }
 }

@@ -2,7 +2,12 @@
 
 use super::super::{
     Dock, IndexBroken, Records, Stage, View,
-    report::{concerns::verdict_words, marks, rows::Gone},
+    report::{
+        concerns::verdict_words,
+        marks,
+        obstacles::{all_stored, reasons},
+        rows::Gone,
+    },
     state::{ObjectState, RecordingState, SegmentState},
 };
 use crate::{
@@ -307,11 +312,10 @@ fn release(
             answer.because.push("it stays until a second read of the camera agreed".into());
         }
         Decision::Stay(obstacles) => {
-            for obstacle in obstacles {
-                answer.because.push(format!("it stays on the camera: {obstacle}"));
-                if !obstacle.passes_by_itself() {
-                    answer.next.push(obstacle.next_step().to_owned());
-                }
+            let all_stored = all_stored(dock, &state.segment.camera, view)?;
+            for reason in reasons(dock, state, obstacles, all_stored, view)? {
+                answer.because.push(format!("it stays on the camera: {}", reason.words));
+                answer.next.extend(reason.next);
             }
         }
     }

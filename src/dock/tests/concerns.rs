@@ -284,6 +284,9 @@ fn a_signature_that_does_not_fit_has_a_word_of_its_own_and_is_never_erased() {
     assert!(status.problems[0].starts_with("the signature does not fit: 3 files"), "{status:?}");
     let words = world.concerns("C1").join("; ");
     assert!(words.contains("signature of its manifest does not fit"), "{words}");
+    let why = report::explain(&world.dock, world.id("C1", FIRST).0, world.now, &world.table);
+    let why = why.unwrap().unwrap();
+    assert!(!why.because.join("; ").contains("digest and the dock's differ"), "{why:?}");
 }
 
 #[test]
