@@ -10,7 +10,7 @@ mod usb;
 use super::{chain, patrol, ports::Ports, uploads::Uploads};
 use crate::{
     clock::Clock,
-    config::{BaySource, Config},
+    config::{BaySource, Config, StoreKind},
     dock::{
         Dock, IndexBroken, Records as _, StoreTrouble,
         report::{self, BayReport, Concern, ConcernKind, Light},
@@ -222,6 +222,10 @@ impl Doctor {
             },
             Err(error) => {
                 let next = match error.fault {
+                    Fault::Network if self.config.store.kind == StoreKind::Directory => {
+                        "look whether the folder's disk or NAS is mounted, and check `directory` \
+                         under [store]; `bwvdock store setup` makes a new folder a store"
+                    }
                     Fault::Network => "check cable, DNS, firewall and `endpoint` under [store]",
                     Fault::Denied => "check the access key, its rights and the bucket's name",
                     Fault::Skewed => "set this dock's clock",

@@ -2,11 +2,12 @@
 
 use super::{
     disk::{make_folders, place, read_json, write_json},
+    held::FileTimes,
     meta::{BucketMeta, ObjectMeta, Row, fresh_id},
     names::{KeyError, key_path, meta_path},
 };
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -25,6 +26,8 @@ struct State {
     rows: BTreeMap<String, Row>,
     /// Keys being committed and uploads being completed or aborted.
     busy: HashSet<String>,
+    /// Keys whose file was read and is something else, with the times it then had.
+    altered: HashMap<String, FileTimes>,
 }
 
 /// The right to commit one key, or to finish one upload, until dropped.
@@ -95,13 +98,37 @@ impl Bucket {
         self.state().rows.contains_key(key)
     }
 
-    /// The metadata of a stored object; `None` if there is none.
+    /// The metadata of a stored object; `None` if there is none, or none any more.
     pub fn object(&self, key: &str) -> io::Result<Option<ObjectMeta>> {
         if !self.has(key) {
             return Ok(None);
         }
         let path = self.meta_file(key).map_err(|_| io::ErrorKind::InvalidInput)?;
-        read_json(&path).map(Some)
+        match read_json(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.must_be_there()?;
+                tracing::error!(?path, "vault: the metadata of an acknowledged object is gone");
+                self.state().rows.remove(key);
+                Ok(None)
+            }
+            read => read.map(Some),
+        }
+    }
+
+    /// A disk that is not mounted any more says nothing about its objects.
+    pub fn must_be_there(&self) -> io::Result<()> {
+        match self.folder.join("bucket.json").try_exists()? {
+            true => Ok(()),
+            false => Err(io::Error::other("the bucket's folder is gone: is its disk mounted?")),
+        }
+    }
+
+    pub fn note_altered(&self, key: &str, times: FileTimes) {
+        self.state().altered.insert(key.to_owned(), times);
+    }
+
+    pub fn is_known_altered(&self, key: &str, times: FileTimes) -> bool {
+        self.state().altered.get(key) == Some(&times)
     }
 
     /// Reserves a name (a key or an upload id); `None` while somebody else holds it.
@@ -113,22 +140,27 @@ impl Bucket {
 
     /// Makes a complete, fsynced temporary file the object `meta` describes.
     ///
-    /// The caller holds the key reserved and has seen that it is free.
-    pub fn commit(&self, temporary: &Path, meta: &ObjectMeta) -> io::Result<()> {
+    /// The caller holds the key reserved and has seen that it is free. Returns the metadata with
+    /// the times of the file.
+    pub fn commit(&self, temporary: &Path, mut meta: ObjectMeta) -> io::Result<ObjectMeta> {
         let invalid = |_| io::Error::from(io::ErrorKind::InvalidInput);
         let path = self.object_file(&meta.key).map_err(invalid)?;
         let meta_file = self.meta_file(&meta.key).map_err(invalid)?;
         place(temporary, &path)?;
-        if let Err(error) = write_json(&self.temporaries(), &meta_file, meta) {
+        let recorded = fs::metadata(&path).and_then(|stat| {
+            meta.file = Some(FileTimes::of(&stat));
+            write_json(&self.temporaries(), &meta_file, &meta)
+        });
+        if let Err(error) = recorded {
             // Not acknowledged: make room for a retry, as a restart would.
             let _ = self.set_aside(&path);
             return Err(error);
         }
-        self.state().rows.insert(meta.key.clone(), Row::from(meta));
-        Ok(())
+        self.state().rows.insert(meta.key.clone(), Row::from(&meta));
+        Ok(meta)
     }
 
-    /// Replaces the metadata of a stored object: tags are all that may change.
+    /// Replaces the metadata of a stored object: tags, and times seen anew, are all that may change.
     pub fn rewrite(&self, meta: &ObjectMeta) -> io::Result<()> {
         let path = self.meta_file(&meta.key).map_err(|_| io::ErrorKind::InvalidInput)?;
         write_json(&self.temporaries(), &path, meta)

@@ -3,6 +3,7 @@
 use super::{
     bucket::Bucket,
     errors::{busy, disk, exists, lost, refuse},
+    held::Held,
     meta::{ObjectMeta, ObjectPart, PartMeta, Sums, VERSION, fresh_id},
     objects::only_if_new,
     receive::Temporary,
@@ -49,10 +50,17 @@ fn finish(
     let _key_held = bucket.reserve(&input.key).ok_or_else(busy)?;
     let path = bucket.object_file(&input.key)?;
     let old = bucket.object(&input.key).map_err(|error| disk("read metadata", &path, &error))?;
-    if let Some(old) = old {
-        // The same Complete again, whose first answer was lost.
-        let again = old.upload_id.as_ref() == Some(&input.upload_id) && !only_new;
-        return if again { Ok(output(input.bucket, &old, false)) } else { Err(exists()) };
+    if let Some(old) = &old {
+        let held = bucket.held(&input.key);
+        match held.map_err(|error| disk("look at an object", &path, &error))? {
+            // The same Complete again, whose first answer was lost.
+            Held::Intact(_) if old.upload_id.as_ref() == Some(&input.upload_id) && !only_new => {
+                return Ok(output(input.bucket, old, false));
+            }
+            Held::Intact(_) | Held::Altered => return Err(exists()),
+            // Lost from the disk: the same bytes may take their place again.
+            Held::Missing => {}
+        }
     }
     let upload = Upload::find(bucket, &input.key, &input.upload_id)?;
     let parts = chosen_parts(&upload, &input)?;
@@ -65,8 +73,11 @@ fn finish(
     let digests = digests.ok_or_else(damaged)?;
     let meta = describe(&upload, &parts, digests)?;
     check_claims(&input, &meta)?;
-    let committed = bucket.commit(temporary.path(), &meta);
-    committed.map_err(|error| disk("store an object", &path, &error))?;
+    if old.is_some_and(|old| old.sha256 != meta.sha256) {
+        return Err(exists());
+    }
+    let committed = bucket.commit(temporary.path(), meta);
+    let meta = committed.map_err(|error| disk("store an object", &path, &error))?;
     if let Err(error) = upload.remove(bucket) {
         // The object is whole and safe; the leftovers go at the next start.
         tracing::warn!(path = ?upload.folder, %error, "vault: cannot remove a finished upload");
@@ -187,6 +198,7 @@ fn describe(upload: &Upload, parts: &[PartMeta], digests: Digests) -> S3Result<O
             .iter()
             .map(|p| ObjectPart { number: p.number, size: p.size, sha256: p.sha256 })
             .collect(),
+        file: None,
         described: upload.meta.described.clone(),
     })
 }

@@ -1,5 +1,6 @@
 //! The JSON records of the vault, version 1: an object, an upload, a part, a bucket.
 
+use super::held::FileTimes;
 use crate::types::{Md5Digest, Sha256Digest};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,9 @@ pub(super) struct ObjectMeta {
     pub upload_id: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<ObjectPart>,
+    /// Times of the data file when it got its name, or when its bytes were last seen to be these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileTimes>,
     #[serde(flatten)]
     pub described: Described,
 }

@@ -15,11 +15,14 @@
 //! **Durable.** Everything is written as a temporary file, fsynced, renamed, and its folder
 //! fsynced, before it is acknowledged. A kill at any moment leaves the old or the new state.
 //!
+//! **Looked at.** Head and Get look at the file itself: one that is missing, or no longer what was
+//! acknowledged (size; where its times differ, its bytes), is answered 404, as a dock erases on it.
+//!
 //! **Layout**, readable without this program:
 //! ```text
 //! ROOT/BUCKET/bucket.json                  who made it and when
 //! ROOT/BUCKET/objects/KEY                  the object's bytes, one plain file
-//! ROOT/BUCKET/meta/KEY%.json               its ETag, digests, tags, metadata, version
+//! ROOT/BUCKET/meta/KEY%.json               its ETag, digests, tags, metadata, version, file times
 //! ROOT/BUCKET/uploads/ID/upload.json       an open multipart upload
 //! ROOT/BUCKET/uploads/ID/NNNNN.json, *.part  its parts
 //! ROOT/BUCKET/tmp/                         emptied at start
@@ -37,6 +40,7 @@ mod described;
 mod disk;
 mod errors;
 mod finish;
+mod held;
 mod incoming;
 mod listing;
 mod meta;

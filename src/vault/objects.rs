@@ -4,13 +4,14 @@ use super::{
     bucket::Bucket,
     described::{Headers, Lock, checked_tags},
     errors::{busy, disk, exists, lost, refuse},
+    held::{Held, intact},
     meta::{Described, ObjectMeta, VERSION, fresh_id},
     outgoing::FileBody,
     receive::{Received, receive},
 };
 use jiff::Timestamp;
 use s3s::{Body, S3ErrorCode, S3Request, S3Response, S3Result, dto::*};
-use std::{fs::File, sync::Arc};
+use std::sync::Arc;
 
 pub(super) async fn put(
     bucket: Arc<Bucket>,
@@ -36,7 +37,7 @@ pub(super) async fn put(
             hold: input.object_lock_legal_hold_status.take(),
         },
     )?;
-    if only_new && bucket.has(&input.key) {
+    if only_new && bucket.has(&input.key) && stands(&bucket, &input.key).await {
         return Err(exists());
     }
     let (key, body) = (std::mem::take(&mut input.key), input.body.take());
@@ -56,6 +57,14 @@ pub(super) async fn put(
     }))
 }
 
+/// Whether an object stands here that a conditional write must not replace.
+async fn stands(bucket: &Arc<Bucket>, key: &str) -> bool {
+    match find(bucket, key, None).await {
+        Ok(meta) => intact(bucket, &meta).await.is_ok(),
+        Err(_) => false,
+    }
+}
+
 fn commit_put(
     bucket: &Arc<Bucket>,
     key: String,
@@ -69,9 +78,15 @@ fn commit_put(
     if let Some(old) = old {
         // The same bytes again are a retry whose first answer was lost.
         let same = old.sha256 == received.digests.sha256 && old.size == received.digests.size;
-        return if same && !only_new { Ok(old) } else { Err(exists()) };
+        let held = bucket.held(&key).map_err(|error| disk("look at an object", &path, &error))?;
+        return match held {
+            Held::Intact(_) if same && !only_new => Ok(old),
+            // Lost from the disk: the same bytes may take their place again.
+            Held::Missing if same => store(bucket, &received, old),
+            Held::Intact(_) | Held::Missing | Held::Altered => Err(exists()),
+        };
     }
-    let digests = received.digests;
+    let digests = &received.digests;
     let meta = ObjectMeta {
         v: VERSION,
         key,
@@ -81,14 +96,19 @@ fn commit_put(
         etag: digests.md5.to_string(),
         sha256: digests.sha256,
         composite_sha256: None,
-        sums: digests.sums,
+        sums: digests.sums.clone(),
         upload_id: None,
         parts: Vec::new(),
+        file: None,
         described,
     };
-    let committed = bucket.commit(received.temporary.path(), &meta);
-    committed.map_err(|error| disk("store an object", &path, &error))?;
-    Ok(meta)
+    store(bucket, &received, meta)
+}
+
+fn store(bucket: &Bucket, received: &Received, meta: ObjectMeta) -> S3Result<ObjectMeta> {
+    let path = bucket.object_file(&meta.key)?;
+    let committed = bucket.commit(received.temporary.path(), meta);
+    committed.map_err(|error| disk("store an object", &path, &error))
 }
 
 /// Reads `If-Match` and `If-None-Match` of a write: only `If-None-Match: *` has a meaning here.
@@ -169,18 +189,7 @@ pub(super) async fn get(
         ..Default::default()
     };
     let (meta, range, partial) = look(&bucket, &head).await?;
-    let path = bucket.object_file(&input.key)?;
-    let opening = path.clone();
-    let file = tokio::task::spawn_blocking(move || {
-        let file = File::open(opening)?;
-        Ok((file.metadata()?.len(), file))
-    });
-    let opened: std::io::Result<(u64, File)> = file.await.map_err(lost)?;
-    let (size, file) = opened.map_err(|error| disk("open an object", &path, &error))?;
-    if size != meta.size {
-        tracing::error!(?path, size, expected = meta.size, "vault: an object's size changed");
-        return Err(refuse(S3ErrorCode::InternalError, "the object on disk was altered"));
-    }
+    let file = intact(&bucket, &meta).await?;
     let body = FileBody::new(file, range.start, range.end - range.start);
     let said = said_of(&meta, &range, partial, head.checksum_mode.is_some());
     Ok(S3Response::new(GetObjectOutput {
@@ -216,6 +225,7 @@ pub(super) async fn head(
     input: HeadObjectInput,
 ) -> S3Result<S3Response<HeadObjectOutput>> {
     let (meta, range, partial) = look(&bucket, &input).await?;
+    intact(&bucket, &meta).await?;
     Ok(S3Response::new(said_of(&meta, &range, partial, input.checksum_mode.is_some())))
 }
 

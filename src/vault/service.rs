@@ -50,6 +50,18 @@ impl S3 for Vault {
         Ok(S3Response::new(HeadBucketOutput { bucket_region, ..Default::default() }))
     }
 
+    /// Every object has a version id and none is ever overwritten or deleted: what versions are for.
+    async fn get_bucket_versioning(
+        &self,
+        req: S3Request<GetBucketVersioningInput>,
+    ) -> Answer<GetBucketVersioningOutput> {
+        self.bucket(&req.input.bucket)?;
+        Ok(S3Response::new(GetBucketVersioningOutput {
+            status: Some(BucketVersioningStatus::from_static(BucketVersioningStatus::ENABLED)),
+            ..Default::default()
+        }))
+    }
+
     async fn get_bucket_location(
         &self,
         req: S3Request<GetBucketLocationInput>,

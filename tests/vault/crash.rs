@@ -154,16 +154,6 @@ async fn leftovers_of_a_crash_are_cleaned_up_and_nothing_that_was_acknowledged()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_altered_on_disk_is_not_served_as_if_it_were_whole() {
-    let (root, _vault, s3) = fresh().await;
-    s3.put("a", &[], b"evidence").await.is(200);
-    fs::write(root.path().join("evidence/objects/a"), b"short").unwrap();
-    s3.get("a", &[], &[]).await.refused(500, "InternalError");
-    fs::remove_file(root.path().join("evidence/objects/a")).unwrap();
-    s3.get("a", &[], &[]).await.refused(500, "InternalError");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn two_vaults_never_share_a_folder() {
     let (root, _vault, _s3) = fresh().await;
     let second = serve(options(root.path()), |_| (), std::future::ready(())).await;

@@ -3,6 +3,7 @@
 #![cfg(feature = "vault")]
 
 mod access_log;
+mod behind;
 mod chunked;
 mod client;
 mod crash;

@@ -6,11 +6,12 @@ use ring::digest::{Context, SHA256};
 use rustix::{
     fd::OwnedFd,
     fs::{
-        Advice, AtFlags, CWD, Mode, OFlags, RenameFlags, fadvise, linkat, mkdirat, openat,
-        renameat, renameat_with, statat, unlinkat,
+        Advice, AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, fadvise, linkat, mkdirat,
+        openat, renameat, renameat_with, statat, unlinkat,
     },
     io::Errno,
 };
+use serde::{Deserialize, Serialize};
 use std::{
     fs::File,
     io::{Read as _, Write as _},
@@ -21,6 +22,21 @@ pub(super) const MARKER: &str = ".bwvdock-store";
 pub(super) const UPLOADS: &str = ".bwvdock-uploads";
 const FOLDER: Mode = Mode::from_raw_mode(0o750);
 const FILE: Mode = Mode::from_raw_mode(0o640);
+
+/// When a file was written to last, as its file system gives it: seconds since 1970 and what is
+/// above them, as exact as that file system is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Modified {
+    pub seconds: i64,
+    pub nanoseconds: u32,
+}
+
+/// What a look at a file tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Looks {
+    pub size: u64,
+    pub modified: Modified,
+}
 
 /// The folder, held open; its marker was there.
 pub(super) struct Root {
@@ -71,10 +87,21 @@ impl Root {
         Ok(bytes)
     }
 
-    pub fn size(&self, path: &str) -> Result<u64, Trouble> {
-        let stat = statat(&self.folder, path, AtFlags::SYMLINK_NOFOLLOW);
-        let stat = stat.map_err(while_("look at", path))?;
-        Ok(u64::try_from(stat.st_size).unwrap_or(0))
+    /// What the file system says of a file; none where there is none, or no file.
+    pub fn look(&self, path: &str) -> Result<Option<Looks>, Trouble> {
+        let stat = match statat(&self.folder, path, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+            Err(errno) => return Err(while_("look at", path)(errno)),
+        };
+        let looks = Looks {
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            modified: Modified {
+                seconds: stat.st_mtime as i64,
+                nanoseconds: stat.st_mtime_nsec as u32,
+            },
+        };
+        Ok(FileType::from_raw_mode(stat.st_mode).is_file().then_some(looks))
     }
 
     /// fsyncs the folder of a path, so that its name stays.

@@ -1,6 +1,9 @@
 //! The record beside an object: what it is, and the marks of its class.
 
-use super::{disk::Root, words::Trouble};
+use super::{
+    disk::{Looks, Modified, Root},
+    words::Trouble,
+};
 use crate::{
     store::Fault,
     transfer::marks::{Locks, MarkChange, MarksFound},
@@ -21,6 +24,10 @@ pub(super) struct Record {
     pub size: u64,
     pub sha256: Sha256Digest,
     pub stored: Timestamp,
+    /// Of the object's file, when its bytes were last seen to be these; none before it has its
+    /// name, and in records of before this was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<Modified>,
     pub class: Class,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retain_until: Option<Timestamp>,
@@ -36,6 +43,7 @@ impl Record {
             size: object.sealed.size,
             sha256: object.sealed.sha256,
             stored: Timestamp::now(),
+            modified: None,
             class: object.class,
             retain_until: object.retain_until,
             legal_hold: object.retain_until.is_some() && object.class == Class::Evidential,
@@ -62,6 +70,23 @@ impl Record {
         text.push(b'\n');
         root.replace(&Self::path(key), &text)
     }
+}
+
+/// Notes the time of a file whose bytes were just seen to be those of its record.
+pub(super) fn seen(
+    root: &Root,
+    key: &str,
+    found: (u64, Sha256Digest),
+    before: Option<Looks>,
+) -> Result<(), Trouble> {
+    let Some(mut record) = Record::read(root, key)? else { return Ok(()) };
+    let modified = before.map(|looks| looks.modified);
+    let same = (record.size, record.sha256) == found && root.look(key)? == before;
+    if !same || record.modified == modified {
+        return Ok(());
+    }
+    record.modified = modified;
+    record.write(root, key)
 }
 
 pub(super) fn found(root: &Root, key: &str) -> Result<MarksFound, Trouble> {

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `.bwvdock-store` | written by `store setup`: this is a store, and not the empty mount point of one |
 //! | `KEY` | a sealed object, whole; it appears under its name at once or not at all |
-//! | `KEY.marks` | JSON: size, SHA-256, class, retention, hold; retention and hold are only noted |
+//! | `KEY.marks` | JSON: size, SHA-256, time of the file, class, retention, hold; retention and hold are only noted |
 //! | `.bwvdock-uploads/UPLOAD/data` | an object on its way |
 //! | `.bwvdock-uploads/UPLOAD/parts` | a line for each of its parts that is on the disk |
 //! | `.bwvdock-uploads/UPLOAD/upload` | whose it is |

@@ -183,6 +183,45 @@ async fn another_file_under_the_name_is_never_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_written_over_with_as_many_bytes_is_not_said_to_be_held() {
+    let (folder, store) = store().await;
+    let object = object(BYTES);
+    run(&store, &object, usize::MAX, &mut Remembered::default()).await.unwrap().unwrap();
+    let path = folder.path().join(&object.key);
+    let again = async || {
+        let head = store.head(&object.key).await.unwrap().unwrap();
+        StoredProof::again(&object, head, ReceiptLevel::ReadBack, None)
+    };
+    assert!(again().await.is_some());
+    let write = |bytes: &[u8], seconds| {
+        fs::write(&path, bytes).unwrap();
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(seconds);
+        fs::File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
+    };
+    write(&vec![7; BYTES.len()], 1);
+    assert!(again().await.is_none());
+    store.read_back(&object.key, object.sealed.size).await.unwrap();
+    assert!(again().await.is_none(), "reading junk makes it no better");
+    // The right bytes with another time: only once they were read.
+    write(BYTES, 2);
+    assert!(again().await.is_none());
+    store.read_back(&object.key, object.sealed.size).await.unwrap();
+    assert!(again().await.is_some());
+    // A record of before the time was kept tells the size only.
+    let marks = folder.path().join(format!("{}.marks", object.key));
+    let text = fs::read_to_string(&marks).unwrap();
+    let mut record: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(record.as_object_mut().unwrap().remove("modified").is_some());
+    fs::write(&marks, record.to_string()).unwrap();
+    write(&vec![7; BYTES.len()], 3);
+    assert!(again().await.is_some());
+    fs::write(&path, b"short").unwrap();
+    assert!(again().await.is_none());
+    fs::remove_file(&path).unwrap();
+    assert_eq!(store.head(&object.key).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_empty_mount_point_is_not_filled() {
     let folder = tempfile::tempdir().unwrap();
     let store = door(folder.path());

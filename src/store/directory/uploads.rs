@@ -150,8 +150,13 @@ impl Store for Directory {
                 discard(root, &at)?;
                 return Err(Trouble::new(Fault::BadDigest, words));
             }
-            Record::new(&object).write(root, &object.key)?;
+            let mut record = Record::new(&object);
+            record.write(root, &object.key)?;
             root.place(&data, &object.key)?;
+            // Asked for last: a NAS may settle a file's time only when all of it is there. A crash
+            // before it is noted leaves a record that says the size only, until it is read back.
+            record.modified = root.look(&object.key)?.map(|looks| looks.modified);
+            record.write(root, &object.key)?;
             discard(root, &at)
         })
         .await
@@ -165,15 +170,20 @@ impl Store for Directory {
     async fn head(&self, key: &str) -> Answer<Option<ObjectHead>> {
         let key = key.to_owned();
         self.work("look", 0, move |root| {
-            let size = match root.size(&key) {
-                Ok(size) => size,
-                Err(trouble) if trouble.fault == Fault::Missing => return Ok(None),
-                Err(trouble) => return Err(trouble),
-            };
+            let Some(looks) = root.look(&key)? else { return Ok(None) };
             let record = Record::read(root, &key)?;
-            let sha256 = record.map(|record| record.sha256.to_string());
+            let written_to = record
+                .as_ref()
+                .is_some_and(|record| record.modified.is_some_and(|then| then != looks.modified));
+            // What was written to since is not said to be what the record tells: no SHA-256 is
+            // equal to this. Reading it back, if anybody does, decides.
+            let sha256 = match written_to {
+                true => Some("written to after it was stored".to_owned()),
+                false => record.map(|record| record.sha256.to_string()),
+            };
             // A folder has no version and no ETag of its own; nothing follows from this one.
             let etag = sha256.clone().unwrap_or_else(|| "none".into());
+            let size = looks.size;
             Ok(Some(ObjectHead { size, etag, meta_sha256: sha256, ..ObjectHead::default() }))
         })
         .await
@@ -181,7 +191,13 @@ impl Store for Directory {
 
     async fn read_back(&self, key: &str, size: u64) -> Answer<(u64, Sha256Digest)> {
         let key = key.to_owned();
-        self.work("read back", size, move |root| root.read_back(&key)).await
+        self.work("read back", size, move |root| {
+            let before = root.look(&key)?;
+            let found = root.read_back(&key)?;
+            marks::seen(root, &key, found, before)?;
+            Ok(found)
+        })
+        .await
     }
 
     async fn put_small(&self, key: &str, bytes: Vec<u8>, _: &'static str) -> Answer<()> {

@@ -21,6 +21,8 @@ pub(super) struct BucketState {
     pub default_retention: Option<String>,
     /// The rules of its lifecycle, whole.
     pub rules: Vec<Node>,
+    /// The store knows no lifecycle at all (501), so nothing expires there by itself.
+    pub no_lifecycle: bool,
 }
 
 impl S3 {
@@ -44,6 +46,7 @@ impl S3 {
             ))
             .await?;
         let rules = self.lifecycle_rules().await?;
+        let no_lifecycle = rules.is_none();
         let text = |node: &Option<Node>, name: &str| {
             node.as_ref().and_then(|node| node.text_of(name)).map(str::to_owned)
         };
@@ -52,19 +55,24 @@ impl S3 {
             versioning: text(&versioning, "Status"),
             object_lock: text(&lock, "ObjectLockEnabled").as_deref() == Some("Enabled"),
             default_retention: lock.as_ref().and_then(default_retention),
-            rules,
+            rules: rules.unwrap_or_default(),
+            no_lifecycle,
         })
     }
 
-    /// A lifecycle that cannot be read is no empty one: writing ours would remove it.
-    async fn lifecycle_rules(&self) -> Result<Vec<Node>, StoreError> {
+    /// A lifecycle that cannot be read is no empty one: writing ours would remove it. `None` where
+    /// the store knows none at all.
+    async fn lifecycle_rules(&self) -> Result<Option<Vec<Node>>, StoreError> {
         let ask = Ask::new("GetBucketLifecycle", Method::Get, None).query("lifecycle", "");
-        match self.ask(ask).await?.success() {
-            Ok(reply) if reply.body.is_empty() => Ok(Vec::new()),
+        let reply = self.ask(ask).await?;
+        let unknown = reply.status.as_u16() == 501;
+        match reply.success() {
+            Ok(reply) if reply.body.is_empty() => Ok(Some(Vec::new())),
             Ok(reply) => {
-                Ok(reply.document("LifecycleConfiguration")?.all("Rule").cloned().collect())
+                Ok(Some(reply.document("LifecycleConfiguration")?.all("Rule").cloned().collect()))
             }
-            Err(error) if error.fault == Fault::Missing => Ok(Vec::new()),
+            Err(error) if error.fault == Fault::Missing => Ok(Some(Vec::new())),
+            Err(error) if error.fault == Fault::Refused && unknown => Ok(None),
             Err(error) => Err(error),
         }
     }

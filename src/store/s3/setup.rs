@@ -56,6 +56,7 @@ pub struct SetupReport {
 
 const UNREVIEWED: &str = "bwvdock-unreviewed";
 const STALE: &str = "bwvdock-stale-uploads";
+const NO_LIFECYCLE: &str = "this store keeps no lifecycle rules: nothing expires there by itself";
 
 impl S3 {
     /// Looks, changes what must be changed, and reads it back; with `dry_run` only looks.
@@ -77,6 +78,7 @@ impl S3 {
                 format!("the bucket locks every new object by itself ({words}): kept")
             }),
         );
+        report.notes.extend(before.no_lifecycle.then(|| NO_LIFECYCLE.to_owned()));
         report.problems.extend(dangers(&before, wanted));
         let changes = report.steps.iter().any(|step| step.change);
         if dry_run || !changes {
@@ -110,7 +112,7 @@ impl S3 {
         if wanted.object_lock && before.exists && !before.object_lock {
             self.enable_object_lock().await?;
         }
-        if !wanted.agree(&before.rules, rules) {
+        if !before.no_lifecycle && !wanted.agree(&before.rules, rules) {
             self.put_lifecycle(rules).await?;
         }
         Ok(())
@@ -142,6 +144,10 @@ impl S3 {
                  `lock = false` under [retention], and call nothing there locked"
                     .into(),
             );
+        }
+        // A bucket that was just made tells only now.
+        if after.no_lifecycle && !before.no_lifecycle {
+            report.notes.push(NO_LIFECYCLE.into());
         }
         let taken = !same_rules(&before.rules, &after.rules);
         if taken && !wanted.agree(&after.rules, rules) {
@@ -192,7 +198,13 @@ fn steps(state: &BucketState, rules: &str, wanted: &BucketWanted) -> Vec<SetupSt
         steps.push(step("its object lock", on(state.object_lock), on(true), !state.object_lock));
     }
     let ours = wanted.words(&state.rules);
-    steps.push(step("its lifecycle", ours.clone(), rules.to_owned(), ours != rules));
+    let lifecycle = match state.no_lifecycle {
+        true => {
+            step("its lifecycle", "none is kept here".into(), "none is kept here".into(), false)
+        }
+        false => step("its lifecycle", ours.clone(), rules.to_owned(), ours != rules),
+    };
+    steps.push(lifecycle);
     steps
 }
 
@@ -433,12 +445,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_lifecycle_that_cannot_be_read_is_not_written_over() {
-        let answers = bucket(tests::error("501 Not Implemented", "NotImplemented"));
+        let answers = bucket(tests::error("400 Bad Request", "Strange"));
         let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
         let (options, server) = tests::server(&answers).await;
         let error = tests::door(options).set_up(&wanted(), false).await.unwrap_err();
         assert_eq!(error.call, "GetBucketLifecycle");
         assert!(server.await.unwrap().iter().all(|request| !request.starts_with("PUT")));
+    }
+
+    #[tokio::test]
+    async fn a_store_without_lifecycles_is_fine_where_the_rest_is_and_is_told() {
+        let answers = bucket(tests::error("501 Not Implemented", "NotImplemented"));
+        let (report, requests) = set_up(&wanted(), &answers).await;
+        assert!(report.problems.is_empty() && requests.len() == 4, "{report:?}");
+        assert!(report.notes.join("; ").contains("nothing expires there by itself"), "{report:?}");
     }
 
     #[tokio::test]
