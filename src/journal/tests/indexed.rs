@@ -34,7 +34,7 @@ fn missing() {
 fn made_by_another_version_of_the_fold() {
     use super::super::index::APPLIED;
     let dock = Dock::with_lines(9);
-    for other in [&9_u32.to_be_bytes()[..], b""] {
+    for other in [&u32::MAX.to_be_bytes()[..], b""] {
         let db = sled::open(dock.options.index_dir.join("sled")).unwrap();
         let applied = db.get(APPLIED).unwrap().unwrap();
         // The first version did not say which it was.
