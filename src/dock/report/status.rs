@@ -340,8 +340,14 @@ fn problems(
     }
     let wait = dock.store_wait().filter(|(until, _)| *until > now);
     if let Some(trouble) = dock.store_trouble() {
-        let again =
-            wait.map_or_else(String::new, |(until, _)| format!("; trying again at {until:.0}"));
+        // What stands in the way may have changed since somebody was called for it.
+        let again = wait.map_or_else(String::new, |(until, words)| {
+            let now = match *words == trouble.words {
+                true => String::new(),
+                false => format!("; the last attempt ended: {words}"),
+            };
+            format!("{now}; trying again at {until:.0}")
+        });
         problems.push(format!(
             "{}: footage is safe on this dock's disk only, until a person helps ({}){again}",
             trouble.need.words(),
