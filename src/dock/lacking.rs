@@ -7,7 +7,6 @@
 use super::{
     Dock, IndexBroken, Records, View,
     event::Step,
-    machine::Bay,
     state::{ObjectState, segment_of},
 };
 use crate::types::{ObjectId, SegmentId, fact::Fact};
@@ -19,20 +18,6 @@ pub const LOOKED_APART: SignedDuration = SignedDuration::from_secs(60);
 /// up to about two hours.
 const AGAIN_BASE: SignedDuration = SignedDuration::from_mins(1);
 const AGAIN_DOUBLINGS_MAX: u32 = 7;
-
-/// What the looks before erasing found at the store, as long as the camera is docked.
-#[derive(Debug, Default)]
-pub(super) struct Looks {
-    /// In words, since the store last could not be asked.
-    pub silent: Option<String>,
-}
-
-impl Bay {
-    /// Why its camera is not cleared, when only the store's silence is the cause.
-    pub fn waits_for_store(&self) -> Option<&str> {
-        self.looks.silent.as_deref()
-    }
-}
 
 impl Dock {
     /// Asked apart from any erase, the store does not have it.

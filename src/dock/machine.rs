@@ -14,7 +14,6 @@ use super::{
     finishing::FinishTrouble,
     growing::Growing,
     ingest::Ingest,
-    lacking::Looks,
     marks::Marks,
     recording::Describing,
     releasing::ReleasePass,
@@ -104,8 +103,8 @@ pub struct Bay {
     pub(super) last_copy: u64,
     /// Erase batches in a row of which nothing was erased.
     pub(super) erase_failures: u32,
-    /// What asking the store before erasing found.
-    pub(super) looks: Looks,
+    /// Why its camera is not cleared, when only the store's silence is the cause.
+    pub store_silent: Option<String>,
     /// The last second read that gave what was sealed, and when.
     pub(super) fresh: Option<(SegmentId, Timestamp)>,
     /// Files whose second read differed and that were read once more in this docking, to tell a

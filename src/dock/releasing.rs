@@ -79,7 +79,7 @@ impl Dock {
         let Some(bay) = self.bays.get_mut(name) else { return Ok(()) };
         let mut pass = std::mem::take(&mut bay.release);
         let (camera, erase_allowed) = (bay.camera.clone(), bay.erase_allowed);
-        let most = if bay.looks.silent.is_some() { ERASE_IN_SILENCE } else { ERASE_MAX };
+        let most = if bay.store_silent.is_some() { ERASE_IN_SILENCE } else { ERASE_MAX };
         let prefix = key::candidates(&camera);
         let from = pass.from.take().unwrap_or_else(|| prefix.clone());
         let ids = view.ids(&prefix, &from, LOOK_MAX)?;
@@ -402,7 +402,7 @@ impl Dock {
             }
         }
         if let Some(bay) = self.bays.get_mut(bay) {
-            bay.looks.silent.clone_from(&silent);
+            bay.store_silent.clone_from(&silent);
         }
         let docked = if is_current { self.bays.get_mut(bay) } else { None };
         if let Some(bay) = docked {

@@ -119,7 +119,7 @@ pub(super) fn light(
         return (Light::Amber, words, Take::May);
     }
     if !bay.settled
-        && let Some(words) = bay.waits_for_store()
+        && let Some(words) = &bay.store_silent
     {
         let words = format!("everything is safe; clearing waits for the store: {words}");
         return (Light::Amber, words, Take::May);
