@@ -16,13 +16,14 @@ use crate::{
     outside::Outside,
     rig::{Process, Rig, finish},
 };
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex},
-    time::Instant,
+    thread,
+    time::{Duration, Instant},
 };
 
 const TEST: &str = "power::every_flush::power_cut_at_every_flush_of_a_shift";
@@ -117,7 +118,7 @@ fn shift(rig: &Rig, mut vault: Process, footage: &Footage) -> Vec<Snapshot> {
     let frozen_with_them = move |flush, disk| {
         let around = folder.join(format!("at-{flush}"));
         // It must not change what is being copied; cameras change only by what was flushed.
-        kill_process(store, Signal::STOP).unwrap();
+        stop(store);
         copy_around(&folder, &around);
         kill_process(store, Signal::CONT).unwrap();
         kept.lock().unwrap().push(Snapshot { flush, disk, around });
@@ -132,11 +133,38 @@ fn shift(rig: &Rig, mut vault: Process, footage: &Footage) -> Vec<Snapshot> {
         .unwrap_or_else(|taken| std::mem::take(&mut *taken.lock().unwrap()))
 }
 
+/// SIGSTOP, and waits until no thread runs: what one has begun in the kernel, it ends first.
+fn stop(process: Pid) {
+    kill_process(process, Signal::STOP).unwrap();
+    let tasks = format!("/proc/{}/task", process.as_raw_nonzero());
+    let stopped = |task: io::Result<fs::DirEntry>| {
+        // A thread that is gone since does not run either.
+        fs::read_to_string(task.unwrap().path().join("stat"))
+            .map_or(true, |stat| stat.rsplit(") ").next().unwrap().starts_with('T'))
+    };
+    let end = Instant::now() + Duration::from_secs(30);
+    while !fs::read_dir(&tasks).unwrap().all(stopped) {
+        assert!(Instant::now() < end, "the store does not stop");
+        thread::yield_now();
+    }
+}
+
+/// The daemon goes on meanwhile, and may erase from a camera: then it is copied once more.
 fn copy_around(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    let mut copy = Command::new("cp");
-    copy.arg("-a").args(AROUND.map(|name| from.join(name))).arg(to);
-    finish("cp", &copy.output().unwrap());
+    for last in [false, false, true] {
+        fs::create_dir_all(to).unwrap();
+        let mut copy = Command::new("cp");
+        copy.arg("-a").args(AROUND.map(|name| from.join(name))).arg(to);
+        let output = copy.output().unwrap();
+        if last || output.status.success() {
+            finish("cp", &output);
+            return;
+        }
+        for name in AROUND {
+            // It may not have come so far.
+            let _ = fs::remove_dir_all(to.join(name));
+        }
+    }
 }
 
 /// The power failed there, and came back.
