@@ -12,7 +12,7 @@ certificates >"$work/certificates.log" 2>&1
 keys
 base=$(five_ports)
 weed=$base
-front=$(five_ports)
+until front=$(five_ports) && [[ $front != "$base" ]]; do :; done
 mutual=$front
 hostile=$((front + 1))
 renamed=$((front + 2))
