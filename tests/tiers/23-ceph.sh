@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Debian's Ceph RGW 16 as the old store that many sites still run: strict on signatures; it ignores
 # the SHA-256 of parts, If-None-Match on Complete, and the tags and locks of multipart uploads.
-# One monitor, one OSD in memory, one gateway; nothing of the machine's own Ceph is touched.
+# One monitor, one OSD, one gateway; nothing of the machine's own Ceph is touched.
 set -euo pipefail
 # shellcheck source=tests/tools/tier.sh
 source tests/tools/tier.sh
@@ -12,68 +12,28 @@ source tests/tools/marks.sh
 
 keys
 base=$(five_ports)
-gateway=http://127.0.0.1:$((base + 1))
+gateway=http://127.0.0.1:$base
 ceph=$work/ceph
 
-ceph_conf() {
-  mkdir -p "$ceph/mon" "$ceph/osd" "$ceph/run"
-  cat >"$ceph/ceph.conf" <<CONF
-[global]
-fsid = $1
-mon_host = [v1:127.0.0.1:$base]
-auth_cluster_required = none
-auth_service_required = none
-auth_client_required = none
-mon_data = $ceph/mon
-osd_data = $ceph/osd
-run_dir = $ceph/run
-admin_socket = $ceph/run/\$name.asok
-pid_file = $ceph/run/\$name.pid
-log_file = $ceph/\$name.log
-public_addr = 127.0.0.1
-cluster_addr = 127.0.0.1
-ms_bind_msgr2 = false
-osd_objectstore = memstore
-memstore_device_bytes = 2147483648
-osd_pool_default_size = 1
-osd_pool_default_min_size = 1
-osd_pool_default_pg_num = 8
-osd_pool_default_pg_autoscale_mode = off
-osd_crush_chooseleaf_type = 0
-mon_allow_pool_size_one = true
-mon_max_pg_per_osd = 1000
-# A monitor ends itself below 5 % of free disk, however many gigabytes that is.
-mon_data_avail_crit = 0
-mon_data_avail_warn = 0
-[client.rgw]
-rgw_frontends = beast endpoint=127.0.0.1:$((base + 1))
-rgw_data = $ceph/run
-CONF
-  export CEPH_CONF=$ceph/ceph.conf
+store() {
+  bash tests/tools/trial_store.sh ceph "$1" "$ceph" "$base"
 }
 
-one_osd_up() {
-  timeout 10 ceph osd stat | grep -q '1 up'
-}
-
+# In a process group of its own: what ends one of it, ends all.
 gateway_starts() {
-  local fsid osd as=(--setuser root --setgroup root)
-  fsid=$(</proc/sys/kernel/random/uuid) osd=$(</proc/sys/kernel/random/uuid)
-  ceph_conf "$fsid"
-  monmaptool --create --fsid "$fsid" --addv a "[v1:127.0.0.1:$base]" "$ceph/monmap" || return
-  ceph-mon --mkfs -i a --monmap "$ceph/monmap" "${as[@]}" || return
-  ceph-mon -i a -f "${as[@]}" >"$ceph/mon.out" 2>&1 &
-  wait_for 30 timeout 5 ceph -s || return
-  ceph osd new "$osd" || return
-  ceph-osd -i 0 --mkfs --osd-uuid "$osd" "${as[@]}" || return
-  ceph osd crush add osd.0 1 root=default host=here || return
-  ceph-osd -i 0 -f "${as[@]}" >"$ceph/osd.out" 2>&1 &
-  wait_for 30 one_osd_up || return
-  radosgw -n client.rgw -f "${as[@]}" >"$ceph/rgw.out" 2>&1 &
-  wait_for 60 curl -s -o /dev/null "$gateway/" || return
-  radosgw-admin user create --uid=dock --display-name=dock --access-key="$access" \
-    --secret-key="$secret"
+  mkdir "$ceph" && cp "$work/access" "$work/secret" "$ceph/"
+  setsid bash tests/tools/trial_store.sh ceph run "$ceph" "$base" >"$ceph/out" 2>&1 &
+  gateway_group=$!
+  wait_for 180 curl -s -o /dev/null "$gateway/" && store user
 }
+
+# shellcheck disable=SC2317,SC2329  # called by the trap
+leave_gateway() {
+  disown "$gateway_group" 2>/dev/null || true
+  kill -KILL -- "-$gateway_group" 2>/dev/null || true
+  leave
+}
+trap leave_gateway EXIT
 
 s3() {
   AWS_ACCESS_KEY_ID=$access AWS_SECRET_ACCESS_KEY=$secret aws --endpoint-url "$gateway" "$@"
@@ -92,7 +52,7 @@ each_once() {
 
 check "an RGW of Debian's starts" gateway_starts
 # Without it everything behind fails too, slowly, and what is true of no answer would pass.
-((failed == 0)) || { tail -n 5 "$ceph"/*.log "$ceph"/*.out && report; exit 1; }
+((failed == 0)) || { tail -n 5 "$ceph"/*.log "$ceph/out" && report; exit 1; }
 check "aws makes a bucket with object lock" \
   s3 s3api create-bucket --bucket evidence --object-lock-enabled-for-bucket
 store_config "$gateway" >"$work/rgw.toml"

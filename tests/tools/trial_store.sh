@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# A store that is killed and comes back on its own disk, for tests/kill.
+# A store that may be killed and comes back on its own disk, for tests/kill and the Ceph tier.
 #
 #   trial_store.sh weed|ceph run DIR PORT    runs it in the foreground: S3 on PORT, data in DIR;
 #                                            kill its process group to kill all of it
-#   trial_store.sh weed|ceph make DIR PORT   once, when it answers first: credentials and bucket
+#   trial_store.sh ceph user DIR PORT        once, when it answers first: credentials
+#   trial_store.sh weed|ceph make DIR PORT   the same, and a bucket that keeps versions
 #
 # DIR/access and DIR/secret hold the credentials. PORT to PORT+4 and, for SeaweedFS, the same
 # 10,000 above must be free.
@@ -128,6 +129,7 @@ ceph_user() {
 case $kind-$action in
   weed-run) weed_run ;;
   ceph-run) ceph_run ;;
+  ceph-user) ceph_user ;;
   *-make)
     if [[ $kind == ceph ]]; then ceph_user; fi
     until_it 60 s3api create-bucket
