@@ -42,13 +42,6 @@ class Station:
         power = their_power("-l", hub)
         return {bay for bay in bays if power[self.ports[bay]][0]}
 
-    def await_words(self, bay, light, words, seconds=TOLD_WITHIN):
-        """Waits until a person at this bay is told so."""
-        def told(report):
-            return report["light"] == light and words in report["words"]
-
-        return self.dock.await_bay(bay, told, f"{light} and '{words}'", seconds)
-
 
 _station = None
 
@@ -86,7 +79,7 @@ def gate(station, stack):
     dock = station.dock
     dock.await_camera("umtp", "UMTPB")
     dock.await_receipts("UMTPB", 1)
-    report = station.await_words("umtp", "green", "take it")
+    report = dock.await_words("umtp", "green", "take it", TOLD_WITHIN)
     equal(report["charge"].get("percent"), None, "percentage of a battery that gives 8000 hex")
     equal(report["charge"]["words"], "does not say how full it is", "words")
     for percent, light, words, fitness in [
@@ -97,11 +90,12 @@ def gate(station, stack):
         (GATE - 20, "amber", f"battery {GATE - 20} %", "not_yet"),
     ]:
         station.umtp.set_battery(percent)
-        report = dock.await_bay(
-            "umtp", lambda bay, percent=percent: bay["charge"].get("percent") == percent,
-            f"{percent} % as umtprd says", TOLD_WITHIN)
-        equal((report["light"], report["charge"]["fitness"]), (light, fitness), f"at {percent} %")
-        check(words in report["words"], f"at {percent} % the bay says {report['words']}")
+        def told(bay, percent=percent, light=light, words=words, fitness=fitness):
+            charge = bay["charge"]
+            return ((charge.get("percent"), charge["fitness"], bay["light"])
+                    == (percent, fitness, light) and words in bay["words"])
+
+        dock.await_bay("umtp", told, f"{percent} %, {fitness}, {light}: {words}", TOLD_WITHIN)
     check(station.powered("umtp"), "its port lost its power for that")
 
 

@@ -96,7 +96,7 @@ class Dock:
         def listening():
             with open(f"{self.folder}/vault.log", encoding="utf-8") as file:
                 for line in file:
-                    if line.startswith("listening "):
+                    if line.startswith("listening ") and line.endswith("\n"):
                         return line.split()[1]
             check(self.vault.poll() is None, f"the vault ended: {self.last_words()}")
             return None
@@ -192,6 +192,11 @@ still_seconds_min = 0
     def await_light(self, name, light, seconds=60):
         return self.await_bay(name, lambda bay: bay["light"] == light, light, seconds)
 
+    def await_words(self, name, light, words, seconds=20):
+        """Waits until a person at this bay is told so."""
+        return self.await_bay(name, lambda bay: bay["light"] == light and words in bay["words"],
+                              f"{light} and '{words}'", seconds)
+
     def await_done(self, seconds=60):
         """Waits until nothing is left to do: all stored and receipted, erased where it may be."""
         last = {}
@@ -253,9 +258,9 @@ still_seconds_min = 0
         """The same, each with the time of its line."""
         found = []
         for path in sorted(glob.glob(f"{self.folder}/state/journal/custody-*.jsonl")):
-            with open(path, encoding="utf-8") as file:
+            with open(path, "rb") as file:
                 for line in file:
-                    if not line.endswith("\n"):
+                    if not line.endswith(b"\n"):
                         break  # being written
                     line = json.loads(line)
                     if not types or line["fact"]["type"] in types:

@@ -68,8 +68,8 @@ def pending(uses):
         equal(len(usb.read(EVENT_IN, 64)), 16, "bytes of an event")
         camera.fault(faults.stall)
         usb.write(BULK_OUT, ptp.container(ptp.COMMAND, ptp.GET_STORAGE_IDS, 2))
-        equal(usb.fails(BULK_IN, 512, 2000), "EPIPE", "a read of a stalled camera")
-        equal(usb.fails(BULK_IN, 512, 2000), "EPIPE", "another")
+        equal(usb.fails(BULK_IN, 512, 20_000), "EPIPE", "a read of a stalled camera")
+        equal(usb.fails(BULK_IN, 512, 20_000), "EPIPE", "another")
         usb.clear_halt(BULK_IN)
         usb.write(BULK_OUT, ptp.container(ptp.COMMAND, ptp.GET_OBJECT_HANDLES, 3,
                                           ptp.parameters(0xFFFFFFFF, 0, 0xFFFFFFFF)))

@@ -2,6 +2,7 @@
 law. One dock serves these cases, as in a station: each has bays of its own."""
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -12,7 +13,7 @@ import time
 from guest import media
 from guest.dock import CLIPS, PROGRAM, Dock
 from guest.gadget import CardReader, Umtprd
-from guest.rig import (HOST, Failed, Group, await_device, check, devices, equal, plug, run, unplug,
+from guest.rig import (HOST, Failed, Group, attribute, await_device, check, devices, equal, plug, run, unplug,
                        within, write, xhci_bus)
 from simulated import camera as habit
 from simulated import faults, ptp
@@ -25,6 +26,8 @@ MODELS = ["46f4:0004", "46f4:0001", "1d6b:0100", "1209:bc01"]
 # on a busy machine, about twenty times slower than a dock.
 KNOWN_WITHIN = 10
 SIM_BAYS = 6
+# What a busy machine does between a question to a camera's clock and its answer is in the offset.
+CLOCK_WITHIN_MS = 20_000
 
 
 def clips(serial, *sizes):
@@ -283,6 +286,7 @@ def one_wrong_bit(station, stack):
     camera.fault(faults.flip(1000), ptp.GET_PARTIAL_OBJECT_64)
     camera.plug(1)
     within(90, lambda: f"emptied; {dock.bay('sim1')}", lambda: not media.names(folder))
+    dock.await_receipts("FLIP1", 2)
     wanted = [(name, right[name]), (name, hashlib.sha256(wrong).hexdigest())]
     equal(dock.stored("FLIP1"), sorted(wanted), "what is stored")
     first, second = dock.segments("FLIP1")
@@ -293,8 +297,7 @@ def one_wrong_bit(station, stack):
                     if fact["segment"] in (first, second)])
     released = {fact["segment"] for fact in dock.facts("released")}
     check(second in released and first not in released, "the wrong one is said to be erased")
-    report = dock.await_light("sim1", "red", 20)
-    check("lies in its place" in report["words"], f"nobody is told: {report['words']}")
+    dock.await_words("sim1", "red", "lies in its place")
     dock.check_record()
 
 
@@ -311,10 +314,9 @@ def never_agrees(station, stack):
         camera.plug(2)
         # The copy and two more reads; and one more in each docking.
         reads = 3 if docking == 1 else 1
-        report = dock.await_bay(
-            "sim2", lambda bay: bay["light"] == "red" and flips.struck >= before + reads,
-            f"red after {reads} reads", 90)
-        check("read" in report["words"], f"nobody is told: {report['words']}")
+        dock.await_bay(
+            "sim2", lambda bay: bay["light"] == "red" and "read" in bay["words"]
+            and flips.struck >= before + reads, f"red after {reads} reads", 90)
         camera.unplug()
         dock.await_bay("sim2", lambda bay: bay["camera"] is None, "empty", KNOWN_WITHIN)
     [segment] = dock.segments("FLIP2")
@@ -350,7 +352,7 @@ def clock(station, stack):
     dock.await_receipts("CLOCK1", 1)
     docked = [fact for fact in dock.facts("camera_docked") if fact["camera"] == "CLOCK1"]
     offset = docked[-1]["clock"]["camera_minus_dock_ms"]
-    check(abs(offset + 7_200_000) < 5000, f"the offset is said to be {offset} ms, not -7200000")
+    check(abs(offset + 7_200_000) < CLOCK_WITHIN_MS, f"the offset is said to be {offset} ms, not -7200000")
     equal(camera.clock_sets, [], "times the clock was set")
 
 
@@ -399,12 +401,18 @@ def rogue_composite(station, stack):
         device.plug(at)
     check("keyboard" in refused(dock, "sim1")["words"], "the log does not say that it types")
     check("network" in refused(dock, "sim2")["words"], "the log does not say what it was")
+    # The trial of the switch made the devices come anew, and the kernel is quick to take them: no udev
+    # rule is in force here. So it is waited for that the dock has taken them away from it again.
+    ports = [station.ports[f"sim{at}"] for at in (1, 2)]
+    within(20, lambda: f"no driver of the kernel on {ports}; there are {drivers(ports)}",
+           lambda: [attribute(port, "authorized") for port in ports] == ["0", "0"]
+           and not drivers(ports))
     equal(typing.log, [], "PTP commands that the typing camera was given")
-    for at in (1, 2):
-        port = station.ports[f"sim{at}"]
-        for interface in (0, 1):
-            path = f"/sys/bus/usb/devices/{port}:1.{interface}/driver"
-            check(not os.path.exists(path), f"the kernel has a driver on {path}")
+
+
+def drivers(ports):
+    """Which drivers the kernel has on the interfaces of these ports."""
+    return [path for port in ports for path in glob.glob(f"/sys/bus/usb/devices/{port}:*/driver")]
 
 
 def port_table(station, stack):

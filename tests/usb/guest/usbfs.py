@@ -40,7 +40,7 @@ class Usb:
     def clear_halt(self, endpoint):
         fcntl.ioctl(self.file, CLEAR_HALT, struct.pack("I", endpoint))
 
-    def control_in(self, kind, request, value, index, count, timeout_ms=2000):
+    def control_in(self, kind, request, value, index, count, timeout_ms=20_000):
         buffer = ctypes.create_string_buffer(count)
         request = bytearray(struct.pack("BBHHHIxxxxQ", kind, request, value, index, count, timeout_ms,
                                         ctypes.addressof(buffer)))
@@ -58,11 +58,11 @@ class Usb:
         except OSError as error:
             raise UsbError(error.errno, os.strerror(error.errno)) from None
 
-    def write(self, endpoint, data, timeout_ms=5000):
+    def write(self, endpoint, data, timeout_ms=20_000):
         buffer = ctypes.create_string_buffer(data, len(data))
         self._bulk(endpoint, buffer, len(data), timeout_ms)
 
-    def read(self, endpoint, count, timeout_ms=5000):
+    def read(self, endpoint, count, timeout_ms=20_000):
         buffer = ctypes.create_string_buffer(count)
         got = self._bulk(endpoint, buffer, count, timeout_ms)
         return buffer.raw[:got]
